@@ -3,7 +3,7 @@
  * siblings; the other folders do not import each other. What one folder needs of another is a port in
  * core, and src/create-clerk.ts passes the implementation. Type-only imports count.
  */
-const entry = '^src/((extend/|identity/|testing/|server/|service/)?index|cli/main)[.]ts$';
+const entry = '^src/((admin/|extend/|identity/|testing/|server/|service/)?index|cli/main)[.]ts$';
 
 /** @type {import('dependency-cruiser').IConfiguration} */
 module.exports = {
@@ -29,7 +29,7 @@ module.exports = {
       from: {
         path: '^src/([^/]+)/',
         pathNot:
-          '^src/(core|protocol|client|binding|registry-client|registry/remote|identity|service|server|testing|cli)/',
+          '^src/(core|protocol|client|binding|registry-client|registry/remote|identity|service|server|testing|cli|admin)/',
       },
       to: { path: '^src/', pathNot: '^src/(core|protocol|$1)/' },
     },
@@ -39,15 +39,17 @@ module.exports = {
         'What a calling program loads contains no part of a service, the server, the commands or the test kit.',
       severity: 'error',
       from: { path: '^src/((client|binding)/|create-clerk[.]ts$)' },
-      to: { path: '^src/(service|server|cli|testing)/' },
+      to: { path: '^src/(service|server|cli|admin|testing)/' },
     },
     {
       name: 'registry-client-has-four-users',
-      comment: 'The HTTP client of the bundled registry serves registry/remote, identity, service and cli.',
+      comment:
+        'The HTTP client of the bundled registry serves registry/remote, identity, service and admin; the options of clerks state which registry.',
       severity: 'error',
       from: {
         path: '^src/',
-        pathNot: '^src/(registry-client|registry/remote|identity|service|cli)/|^src/create-clerk[.]ts$',
+        pathNot:
+          '^src/(registry-client|registry/remote|identity|service|admin)/|^src/(create-clerk|client/config|client/identity-config|cli/registry-option)[.]ts$',
       },
       to: { path: '^src/registry-client/' },
     },
@@ -67,7 +69,8 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^src/(registry|identity|service)/',
-        pathNot: '^src/(identity|service|service/authenticate)/index[.]ts$',
+        pathNot:
+          '^src/(identity|service|service/authenticate)/index[.]ts$|^src/registry/remote/remote-registry[.]ts$',
       },
       to: { path: '^src/', pathNot: '^src/(core|protocol|registry-client|tickets|$1)/' },
     },
@@ -94,7 +97,7 @@ module.exports = {
       to: {
         path: '^src/',
         pathNot:
-          '^src/((core|protocol|service|runtime|transport|registry-client|tickets)/|invoke/p-retry-loop[.]ts$|identity/index[.]ts$)',
+          '^src/((core|protocol|service|runtime|transport|registry-client|tickets)/|identity/index[.]ts$)',
       },
     },
     {
@@ -105,23 +108,53 @@ module.exports = {
       to: { path: '^src/', pathNot: '^src/(core|protocol|identity|runtime|transport|registry-client)/' },
     },
     {
+      name: 'remote-registry-composes-itself',
+      comment: 'The registry port of a program brings in the clock, the keys and the transport.',
+      severity: 'error',
+      from: { path: '^src/registry/remote/remote-registry[.]ts$' },
+      to: {
+        path: '^src/',
+        pathNot:
+          '^src/((core|protocol|registry|registry-client|runtime|transport)/|identity/open-credentials[.]ts$)',
+      },
+    },
+    {
+      name: 'administration-composes-itself',
+      comment:
+        'The admin entry is a client of the registry, and no clerk; open-registry-admin.ts brings in the adapters.',
+      severity: 'error',
+      from: { path: '^src/admin/', pathNot: '^src/admin/(index|open-registry-admin)[.]ts$' },
+      to: { path: '^src/', pathNot: '^src/(core|protocol|registry-client|admin)/' },
+    },
+    {
+      name: 'administration-is-no-clerk',
+      comment: 'A program that administers a registry loads no clerk, service, server or command.',
+      severity: 'error',
+      from: { path: '^src/admin/(index|open-registry-admin)[.]ts$' },
+      to: {
+        path: '^src/',
+        pathNot:
+          '^src/((core|protocol|registry-client|admin|runtime|transport)/|identity/open-credentials[.]ts$)',
+      },
+    },
+    {
       name: 'server-parts-do-not-know-each-other',
       comment:
-        'Naming, stores, the HTTP interface and the launcher meet in server/index.ts, through server/ports.ts.',
+        'Naming, stores, the HTTP interface and the launcher meet in server/index.ts, through server/ports.ts and server/shared-log.ts.',
       severity: 'error',
       from: { path: '^src/server/([^/]+)/' },
-      to: { path: '^src/server/', pathNot: '^src/server/($1/|ports[.]ts$)' },
+      to: { path: '^src/server/', pathNot: '^src/server/($1/|(ports|shared-log)[.]ts$)' },
     },
     {
       name: 'commands-are-users',
       comment:
-        'The command line uses the public entries, core and protocol; cli/main.ts brings in the clock, and cli/connect-registry.ts the transport.',
+        'The command line uses the public entries, core and protocol, and opens its administration from its options; cli/main.ts brings in the clock.',
       severity: 'error',
-      from: { path: '^src/cli/', pathNot: '^src/cli/(main|connect-registry)[.]ts$' },
+      from: { path: '^src/cli/', pathNot: '^src/cli/main[.]ts$' },
       to: {
         path: '^src/',
         pathNot:
-          '^src/((extend/|identity/|server/|service/)?index[.]ts$|core/|protocol/|registry-client/|cli/)',
+          '^src/((admin/|extend/|identity/|server/|service/)?index[.]ts$|admin/open-registry-admin[.]ts$|registry-client/registry-access[.]ts$|core/|protocol/|cli/)',
       },
     },
     {
@@ -133,10 +166,14 @@ module.exports = {
     },
     {
       name: 'server-composes-itself',
-      comment: 'The server brings in the real clock, files, processes and identity files in its own entry.',
+      comment:
+        'The server brings in the real clock, files, processes and identity files, and undici for engines, in its own entry.',
       severity: 'error',
       from: { path: '^src/server/index[.]ts$' },
-      to: { path: '^src/', pathNot: '^src/(core|protocol|server|runtime|identity)/' },
+      to: {
+        path: '^src/',
+        pathNot: '^src/((core|protocol|server|runtime|identity)/|transport/load-undici[.]ts$)',
+      },
     },
     {
       name: 'testing-sees-public-entries',
@@ -179,7 +216,10 @@ module.exports = {
         path: '^src/(client|binding)/',
         pathNot: '^src/(binding/service-binding|client/runtime-defaults)[.]ts$',
       },
-      to: { path: '^src/(transport|runtime|registry-client)/' },
+      to: {
+        path: '^src/(transport|runtime|registry-client)/',
+        pathNot: '^src/registry-client/registry-access[.]ts$',
+      },
     },
     {
       name: 'root-holds-two-files',
@@ -218,10 +258,15 @@ module.exports = {
     },
     {
       name: 'no-dev-dependencies',
-      comment: 'A package that src imports is a dependency, not a development dependency.',
+      comment:
+        'A package that src imports is a dependency, not a development dependency. An optional peer is both, for the tests.',
       severity: 'error',
       from: { path: '^src/' },
-      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'], pathNot: '/@types/' },
+      to: {
+        dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown'],
+        dependencyTypesNot: ['npm-peer'],
+        pathNot: '/@types/',
+      },
     },
     {
       name: 'resolvable',

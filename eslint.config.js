@@ -34,9 +34,9 @@ const exceptions = [
 
 /** Packages that one file each wraps, so that replacing one changes a single file. */
 const wrappedPackages = {
-  'p-retry': 'src/invoke/p-retry-loop.ts',
+  'p-retry': 'src/runtime/p-retry-loop.ts',
   'lru-cache': 'src/resolve/lru-cache.ts',
-  eventemitter3: 'src/client/events.ts',
+  eventemitter3: 'src/core/safe-emitter.ts',
   jose: 'src/tickets/jws.ts',
 };
 

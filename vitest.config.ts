@@ -5,13 +5,17 @@ import { SlowestFirst } from './test/support/slowest-first.js';
 
 const here = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
-const simulations = ['test/world/*-runs.test.ts'];
+/** They keep a processor busy for minutes, in virtual time or on files of their own. */
+const simulations = ['test/world/*-runs.test.ts', 'test/mutilations/*.test.ts'];
 /** Files that share processes. Neither they nor the modules that they import may keep state that another file can notice. */
 const units = [
-  'test/{binding,core,factory,health,identity,invoke,mutilations,protocol,registry-client,resolve,select,testing,tickets,transport}/**/*.test.ts',
-  'test/client/!(bundled-registry).test.ts',
+  'test/{binding,core,factory,identity,invoke,load-balancing,protocol,resolve,testing,tickets,transport}/**/*.test.ts',
+  'test/health/!(shared-suspects).test.ts',
+  'test/registry-client/!(http-connection).test.ts',
+  'test/client/!(bundled-registry|path-requests).test.ts',
   'test/registry/*.test.ts',
-  'test/server/{audit,http,naming}/**/*.test.ts',
+  'test/server/{audit,naming}/**/*.test.ts',
+  'test/server/http/!(http-server).test.ts',
   'test/service/*.test.ts',
   'test/service/{at-most-once,cluster}/**/!(crash-recovery).test.ts',
   'test/world/dominance/*.test.ts',
@@ -22,7 +26,7 @@ export default defineConfig({
   resolve: {
     alias: [
       {
-        find: /^binding-clerk\/(extend|identity|server|service|testing)$/,
+        find: /^binding-clerk\/(admin|extend|identity|server|service|testing)$/,
         replacement: `${here('./src')}/$1/index.ts`,
       },
       { find: /^binding-clerk$/, replacement: here('./src/index.ts') },
@@ -31,8 +35,8 @@ export default defineConfig({
   test: {
     setupFiles: [here('./test/support/test-environment.ts')],
     pool: 'forks',
-    testTimeout: 30_000,
-    hookTimeout: 30_000,
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
     teardownTimeout: 10_000,
     restoreMocks: true,
     // vitest leaves one processor unused.
@@ -50,8 +54,9 @@ export default defineConfig({
       {
         extends: true,
         test: {
-          name: 'system',
+          name: 'real',
           include: ['test/**/*.test.ts'],
+          globalSetup: here('./test/support/compiled-programs.ts'),
           exclude: [...configDefaults.exclude, ...simulations, ...units],
           // The programs that these files start must not compete with simulations for the processors.
           sequence: { groupOrder: 1 },

@@ -3,71 +3,74 @@
  * `partial-…`; with `--again` too, they replace those rows in the last full run. Kills the processes it started when a
  * row fails, when the time limit has passed, and on SIGINT, SIGTERM and SIGHUP.
  *
- *     node main.js [--only P1,P3 [--again]] [--quick] [--seed 7] [--subject MODULE]
+ *     node main.js [--only warm-call,pick [--again]] [--quick] [--seed 7] [--subject MODULE]
  */
 import { loadavg } from 'node:os';
 import { parseArgs } from 'node:util';
 import { endAll } from './lib/child-process.js';
 import { Context } from './lib/context.js';
+import { rowIdOf } from './lib/former-ids.js';
 import { mergeResults } from './lib/merge-results.js';
 import { environment, resultsFolder, writeReport } from './lib/report.js';
 import { messageWithoutPaths, subjectUrl } from './lib/subject.js';
 import { plainTable } from './lib/table.js';
-import * as p1 from './rows/p1.js';
-import * as p10 from './rows/p10.js';
-import * as p11 from './rows/p11.js';
-import * as p12 from './rows/p12.js';
-import * as p13 from './rows/p13.js';
-import * as p14 from './rows/p14.js';
-import * as p15 from './rows/p15.js';
-import * as p16 from './rows/p16.js';
-import * as p17 from './rows/p17.js';
-import * as p18 from './rows/p18.js';
-import * as p19 from './rows/p19.js';
-import * as p1b from './rows/p1b.js';
-import * as p2 from './rows/p2.js';
-import * as p20 from './rows/p20.js';
-import * as p3 from './rows/p3.js';
-import * as p4 from './rows/p4.js';
-import * as p5 from './rows/p5.js';
-import * as p6 from './rows/p6.js';
-import * as p7 from './rows/p7.js';
-import * as p8 from './rows/p8.js';
-import * as p9 from './rows/p9.js';
 import * as coldBind from './rows/cold-bind.js';
+import * as coldCall from './rows/cold-call.js';
+import * as failingMajority from './rows/failing-majority.js';
 import * as firstPost from './rows/first-post.js';
+import * as frozenReplica from './rows/frozen-replica.js';
 import * as handshakes from './rows/handshakes.js';
+import * as healedReplica from './rows/healed-replica.js';
+import * as hostileNeighbour from './rows/hostile-neighbour.js';
+import * as importTime from './rows/import.js';
+import * as killedReplica from './rows/killed-replica.js';
+import * as lists from './rows/lists.js';
+import * as lookups from './rows/lookups.js';
+import * as pick from './rows/pick.js';
 import * as principals from './rows/principals.js';
+import * as registrations from './rows/registrations.js';
+import * as repeatedFaults from './rows/repeated-faults.js';
 import * as replaced from './rows/replaced.js';
 import * as securedCall from './rows/secured-call.js';
 import * as securedFirstCall from './rows/secured-first-call.js';
 import * as securedRegister from './rows/secured-register.js';
 import * as securedService from './rows/secured-service.js';
+import * as serverMemory from './rows/server-memory.js';
+import * as slowReplica from './rows/slow-replica.js';
+import * as slowReplicaOfTen from './rows/slow-replica-of-ten.js';
+import * as slowRoute from './rows/slow-route.js';
+import * as startOnDemand from './rows/start-on-demand.js';
 import * as storm from './rows/storm.js';
 import * as tickets from './rows/tickets.js';
+import * as warmCall from './rows/warm-call.js';
+import * as warmFetch from './rows/warm-fetch.js';
+import * as warmJson from './rows/warm-json.js';
+import * as warmLookup from './rows/warm-lookup.js';
+import * as watchDelay from './rows/watch-delay.js';
 
 const rows = [
-  p1,
-  p1b,
-  p2,
-  p3,
-  p4,
-  p5,
-  p6,
-  p7,
-  p8,
-  p9,
-  p10,
-  p11,
-  p12,
-  p13,
-  p14,
-  p15,
-  p16,
-  p17,
-  p18,
-  p19,
-  p20,
+  warmCall,
+  warmJson,
+  warmFetch,
+  pick,
+  warmLookup,
+  slowReplica,
+  slowReplicaOfTen,
+  killedReplica,
+  frozenReplica,
+  healedReplica,
+  lookups,
+  registrations,
+  watchDelay,
+  lists,
+  serverMemory,
+  hostileNeighbour,
+  importTime,
+  coldCall,
+  startOnDemand,
+  slowRoute,
+  failingMajority,
+  repeatedFaults,
   storm,
   replaced,
   firstPost,
@@ -90,8 +93,8 @@ const { values } = parseArgs({
     subject: { type: 'string' },
   },
 });
-const selected = values.only?.toLowerCase().split(',');
-const unknown = selected?.filter((id) => !rows.some((row) => row.id.toLowerCase() === id)) ?? [];
+const selected = values.only?.split(',').map(rowIdOf);
+const unknown = selected?.filter((id) => !rows.some((row) => row.id === id)) ?? [];
 if (unknown.length > 0 || !Number.isSafeInteger(Number(values.seed))) {
   const ids = rows.map((row) => row.id).join(', ');
   console.error(
@@ -132,7 +135,7 @@ timeLimit.catch(() => undefined);
 
 const results = [];
 const failures = [];
-for (const row of rows.filter(({ id }) => selected?.includes(id.toLowerCase()) ?? true)) {
+for (const row of rows.filter(({ id }) => selected?.includes(id) ?? true)) {
   process.stderr.write(`${row.id}  ${row.title}  (${Math.round(seconds())} s)\n`);
   try {
     const result = await Promise.race([row.run(context), timeLimit]);

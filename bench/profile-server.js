@@ -1,25 +1,27 @@
 /**
  * Prints the CPU profile of the bundled server under the load of a row, by function.
  *
- *     node profile-server.js [P10|P11|P13] [seconds] [--subject MODULE] [--save FILE]
+ *     node profile-server.js [lookups|registrations|lists] [seconds] [--subject MODULE] [--save FILE]
  */
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { Child, endAll } from './lib/child-process.js';
 import { Context } from './lib/context.js';
+import { rowIdOf } from './lib/former-ids.js';
 import { startBundledServer } from './lib/registry-servers.js';
-import * as p10 from './rows/p10.js';
-import * as p11 from './rows/p11.js';
-import * as p13 from './rows/p13.js';
+import * as lists from './rows/lists.js';
+import * as lookups from './rows/lookups.js';
+import * as registrations from './rows/registrations.js';
 
 const { values, positionals } = parseArgs({
   options: { subject: { type: 'string' }, save: { type: 'string' } },
   allowPositionals: true,
 });
-const rows = { P10: p10, P11: p11, P13: p13 };
-const [id = 'P10', seconds = '5'] = positionals;
+const rows = { lookups, registrations, lists };
+const [row = 'lookups', seconds = '5'] = positionals;
+const id = rowIdOf(row);
 if (!Object.hasOwn(rows, id)) {
-  console.error(`The row must be one of ${Object.keys(rows).join(', ')}; got ${id}`);
+  console.error(`The row must be one of ${Object.keys(rows).join(', ')}; got ${row}`);
   process.exit(2);
 }
 process.on('exit', endAll);
@@ -28,7 +30,7 @@ for (const signal of /** @type {const} */ (['SIGINT', 'SIGTERM', 'SIGHUP'])) {
 }
 
 const context = new Context({ quick: true, seed: 7, subject: values.subject });
-const server = await startBundledServer(context, { durable: id === 'P11' });
+const server = await startBundledServer(context, { durable: id === 'registrations' });
 const generator = new Child('processes/load-generator.js');
 await generator.call('prepare', { port: server.port, requests: await rows[id].prepareRequests(server) });
 await generator.call('run', { seconds: 2 });

@@ -1,6 +1,6 @@
 /**
- * Local first, the default: calls stay on this host, then in this zone. They leave it only when the local endpoints are
- * gone or busy. Loopback addresses and unix sockets count as this host unless the endpoint names another.
+ * Local first, the default: calls stay on this host, then in this zone, until the endpoints there fail or are busy. A
+ * loopback address or unix socket is on this host, unless the endpoint states another host.
  */
 import { createClerk } from 'binding-clerk';
 import { serve, type Answer } from './lib/serve.js';

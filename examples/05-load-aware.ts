@@ -1,6 +1,7 @@
 /**
- * Load-aware choice: two endpoints are drawn at random, and the one with the lower latency times calls in flight gets the
- * call. The clerk measures the latency itself, so a slow server loses its share after its first call.
+ * Load-aware choice: two endpoints are drawn at random. The call goes to the endpoint with the lower product of
+ * latency and calls in flight. The clerk measures the latency itself, so a slow server gets few calls after its first
+ * response.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createClerk } from 'binding-clerk';

@@ -1,6 +1,6 @@
 /**
- * Affinity: calls with the same key go to the same endpoint, from every process, without a shared table. When an endpoint
- * goes, only its keys move.
+ * Affinity: calls with the same key go to the same endpoint, from every process, without a shared table. When an
+ * endpoint is removed, only its keys move to other endpoints.
  */
 import { createClerk } from 'binding-clerk';
 import { serve, type Answer } from './lib/serve.js';

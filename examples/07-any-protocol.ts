@@ -1,7 +1,7 @@
 /**
- * Any protocol: your function exchanges the messages, the clerk does the rest. This one sends a line over TCP and reads a
- * line. The clerk cannot see how far the exchange got, so declare its kind. `once`, the default, is never retried.
- * `idempotent` and `safe` calls fail over to another endpoint.
+ * Any protocol: your function exchanges messages with the endpoint that the clerk has chosen. Here, the function
+ * sends a line over TCP and reads a line. The clerk does not know which bytes were sent, so declare the kind of the
+ * call. `once`, the default, is never retried. `idempotent` and `safe` calls fail over to another endpoint.
  */
 import { once } from 'node:events';
 import { connect } from 'node:net';
@@ -24,7 +24,7 @@ export async function main(): Promise<void> {
   await b.stop();
 }
 
-/** Sends one line and reads one. A throw marks the attempt as failed; the signal aborts when its time is over. */
+/** Sends a line and reads a line. If the function throws, the attempt has failed. The signal aborts at the deadline. */
 async function exchangeLine({ address }: Endpoint, line: string, signal: AbortSignal): Promise<string> {
   const { hostname, port } = new URL(address); // tcp://127.0.0.1:4000
   const socket = connect({ host: hostname, port: Number(port), signal });

@@ -1,6 +1,6 @@
 /**
- * Start on demand: the service is not running, so the first call starts it. Concurrent callers share that start. A factory
- * is any function that resolves to an address; `examples/demo` starts a process.
+ * Start on demand: the service is not running, so the first call starts it. Concurrent callers share one start. A
+ * factory is any function that resolves to an address; `examples/demo` starts a process.
  */
 import { createClerk } from 'binding-clerk';
 import { serve, type Answer, type Server } from './lib/serve.js';

@@ -1,6 +1,6 @@
 /**
- * Caching until expiry: a lookup result is used for the time that the registry guarantees. If the registry is down by
- * then, the last good result stays in use and is flagged `stale`.
+ * Caching until expiry: a lookup result is used for the time that the registry guarantees. If the registry is down
+ * when this time ends, the last good result stays in use and is flagged `stale`.
  */
 import { createServer } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';

@@ -1,6 +1,6 @@
 /**
- * Several registry addresses: a clerk fails over between them as between endpoints. A registry that refuses or hangs fails
- * no call, and a service advertises at one that responds.
+ * Several registry addresses: a clerk fails over between them as between endpoints. No call fails because a registry
+ * refuses connections or hangs. A service registers at a registry that responds.
  */
 import { createServer } from 'node:http';
 import { createClerk } from 'binding-clerk';

@@ -1,7 +1,7 @@
 /**
- * A video-on-demand system. A browser calls /bvods/qs, which the registry starts on demand. That calls /bvods/vmgr, which
- * calls the file servers /bvods/vfs1/cms and /bvods/vfs2/cms, links to /cms/host1 and /cms/host2. A video server is killed,
- * then the registry, and every film still plays.
+ * A video-on-demand system. A browser calls /bvods/qs, which the registry starts on demand. That service calls
+ * /bvods/vmgr, which calls the file servers /bvods/vfs1/cms and /bvods/vfs2/cms, links to /cms/host1 and /cms/host2.
+ * A video server is killed, then the registry, and every film still plays.
  *
  * @see [T17](../docs/background.md#t17)
  */

@@ -1,6 +1,6 @@
 /**
- * At most once: all attempts of a call carry one idempotency key, and the service stores the response under it. A lost
- * response is replayed, and the handler runs once.
+ * At most once: all attempts of a call carry one idempotency key, and the service stores the response under this key.
+ * A lost response is replayed, and the handler runs once.
  */
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';

@@ -7,10 +7,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { createClerk, type Binding } from 'binding-clerk';
 
 export async function main(): Promise<void> {
-  let requests = 0; // at both servers; every twentieth response takes 200 ms
+  let requests = 0; // at both servers; every twentieth response takes a second
   const servers = Array.from({ length: 2 }, () =>
     createServer((_request, response) => {
-      const delayMs = ++requests % 20 === 0 ? 200 : 0;
+      const delayMs = ++requests % 20 === 0 ? 1_000 : 0;
       setTimeout(() => response.end(delayMs > 0 ? 'slow' : 'fast'), delayMs);
     }),
   );
@@ -25,7 +25,7 @@ export async function main(): Promise<void> {
     });
     return (await Promise.all(responses)).filter((text) => text === 'slow').length;
   };
-  const options = { attemptTimeoutMs: 1_000 }; // otherwise a second attempt would join the slow ones
+  const options = { attemptTimeoutMs: 5_000 }; // otherwise a second attempt would join the slow ones
   const before = await slowCalls(clerk.bind('/shop/orders', options));
   requests = 0;
   const after = await slowCalls(clerk.bind('/shop/orders', { ...options, hedge: { afterMs: 50 } }));

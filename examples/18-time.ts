@@ -4,14 +4,15 @@
  */
 import { createServer } from 'node:http';
 import { createClerk, isClerkError } from 'binding-clerk';
+import { administer } from 'binding-clerk/admin';
 import { startServer } from 'binding-clerk/server';
 import { advertise } from 'binding-clerk/service';
-import { post } from './lib/registry.js';
 
 export async function main(): Promise<void> {
   await using registry = await startServer({ port: 0 });
   // In a terminal: npx clerk define /shop/orders --policy round-robin --call-timeout 300
-  await post(registry.url, 'define', { name: '/shop/orders', policy: 'round-robin', timeoutMs: 300 });
+  await using admin = await administer({ registry: registry.url });
+  await admin.define('/shop/orders', { policy: 'round-robin', timeoutMs: 300 });
   await using clerk = createClerk({ registry: registry.url });
   const [stock, orders] = [clerk.bind('/shop/stock'), clerk.bind('/shop/orders')];
   const codeOf = (call: Promise<unknown>) => call.catch((e: unknown) => isClerkError(e) && e.code);

@@ -1,6 +1,6 @@
 /**
- * Two services and a stranger on one machine: the registry is secured, so each program has a name and a key. Who has no
- * right gets neither an address nor a ticket, and the service knows who calls.
+ * Two services and a stranger on one machine: the registry is secured, so each program has a name and a key. A
+ * program without a right gets neither an address nor a ticket. The service knows the name of each caller.
  */
 import { createServer } from 'node:https';
 import { createClerk, isClerkError } from 'binding-clerk';
@@ -9,10 +9,10 @@ import { securedRegistry } from './lib/secured-registry.js';
 
 export async function main(): Promise<void> {
   const registry = await securedRegistry();
-  const orders = await registry.enroll('/shop/orders'); // clerk token …, clerk enroll …
+  const orders = await registry.enroll('/shop/orders'); // in a terminal: clerk token …, clerk enroll …
   const web = await registry.enroll('/shop/web');
   const stranger = await registry.enroll('/stranger');
-  await registry.clerk('acl allow /shop/web /shop/orders call');
+  await registry.admin.access.allow('/shop/web', '/shop/orders', ['call']); // clerk acl allow …
 
   const greet = authenticate((request, response) => response.end(`hello ${callerOf(request)?.principal}`), {
     identity: orders,

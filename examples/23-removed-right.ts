@@ -10,13 +10,14 @@ export async function main(): Promise<void> {
   const registry = await securedRegistry();
   const service = await startGreeter(await registry.enroll('/shop/orders'));
   const identity = await registry.enroll('/shop/web');
-  await registry.clerk('acl allow /shop/web /shop/orders read,call');
+  const { access } = registry.admin;
+  await access.allow('/shop/web', '/shop/orders', ['read', 'call']);
   const clerk = createClerk({ registry: registry.url, identity });
   const orders = clerk.bind('/shop/orders');
   console.log(await orders.text('/'));
-
-  await registry.clerk('acl remove /shop/web /shop/orders call');
-  console.log(await registry.clerk('acl explain /shop/web /shop/orders call'));
+  await access.remove('/shop/web', '/shop/orders', ['call']);
+  const { allowed } = await access.explain('/shop/web', '/shop/orders', 'call');
+  console.log(`allowed: ${allowed}`);
   console.log(`with the ticket of before: ${await orders.text('/')}`);
   const { expiresInMs = Infinity } = orders.explain().ticket ?? {};
   console.log(`the ticket ends within 5 minutes: ${expiresInMs <= 300_000}`);
@@ -32,7 +33,7 @@ export async function main(): Promise<void> {
 
 if (process.argv[1] === import.meta.filename) await main();
 //=> hello /shop/web
-//=> call  not allowed  no entry gives the right
+//=> allowed: false
 //=> with the ticket of before: hello /shop/web
 //=> the ticket ends within 5 minutes: true
 //=> FORBIDDEN

@@ -1,6 +1,6 @@
 /**
- * A service dies, and another program takes its port before the lease ends. The other program has not the key of the
- * service, so the clerk sends it no byte of a request. The call fails, and certainly did not run.
+ * A service dies, and another program takes its port before the lease ends. The other program does not have the key
+ * of the service, so the clerk sends no byte of a request to it. The call fails, and certainly did not run.
  */
 import { createServer } from 'node:https';
 import { once } from 'node:events';
@@ -12,7 +12,7 @@ export async function main(): Promise<void> {
   const registry = await securedRegistry();
   const service = await startGreeter(await registry.enroll('/shop/orders'));
   const rogue = await registry.enroll('/rogue'); // even an enrolled key of another name proves nothing
-  await registry.clerk('acl allow /shop/web /shop/orders call');
+  await registry.admin.access.allow('/shop/web', '/shop/orders', ['call']);
   const clerk = createClerk({ registry: registry.url, identity: await registry.enroll('/shop/web') });
   const orders = clerk.bind('/shop/orders');
   console.log(await orders.text('/'));

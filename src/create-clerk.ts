@@ -2,7 +2,6 @@
 import { AsyncResource } from 'node:async_hooks';
 import { BindingCache } from './binding/binding-cache.js';
 import { ServiceBinding } from './binding/service-binding.js';
-import { ClerkCredentials, type OpenedCredentials } from './client/clerk-credentials.js';
 import { isUrlList, toClerkConfig, defaults, type ClerkConfig } from './client/config.js';
 import type { ClerkOptions } from './client/options.js';
 import { allowListeners } from './core/abort-signal.js';
@@ -12,19 +11,21 @@ import { runWithoutInbound } from './core/inbound-request.js';
 import { isFresh, type ResolvedService } from './core/resolution-result.js';
 import { escapingLogger } from './core/logger.js';
 import type { Registry } from './core/registry.js';
-import { RegistryPins } from './core/registry-pins.js';
 import { TicketCache } from './client/ticket-cache.js';
 import { RegistryQueries } from './client/registry-queries.js';
-import { createFetch, HostRouter, isClerkOrigin } from './client/fetch.js';
+import { createFetch, isClerkOrigin } from './client/fetch.js';
+import { HostRouter } from './client/host-router.js';
 import { ClerkEvents } from './client/events.js';
 import type { Clerk } from './client/clerk.js';
 import { GroupedWarnings } from './client/grouped-warnings.js';
 import { DefaultClerk } from './client/default-clerk.js';
-import { CallTracker } from './client/call-tracker.js';
-import { retryLoop } from './invoke/p-retry-loop.js';
+import { CallTracker, clerkClosedError } from './client/call-tracker.js';
+import { openCredentials } from './identity/open-credentials.js';
+import { retryLoop } from './runtime/p-retry-loop.js';
 import { TimerWheel } from './invoke/timer-wheel.js';
-import { remoteRegistry } from './registry/remote/remote-registry.js';
-import { toRegistry, type StaticAddresses } from './registry/static-registry.js';
+import { serverRegistry } from './registry/remote/server-registry.js';
+import { serverRegistryOf } from './registry/remote/remote-registry.js';
+import { toRegistry } from './registry/to-registry.js';
 import { CachedResolver } from './resolve/cached-resolver.js';
 import { validatingResolver } from './resolve/validating-resolver.js';
 import { LastKnownGood } from './resolve/last-known-good.js';
@@ -33,15 +34,18 @@ import { effectiveUserId, socketFacts } from './runtime/socket-facts.js';
 import { systemFiles } from './runtime/system-files.js';
 import { createOwnAddresses } from './client/own-addresses.js';
 import type { ClerkContext } from './client/clerk-context.js';
-import { resolveClock, defaultLogger, isDebugging } from './client/runtime-defaults.js';
+import { resolveClock, defaultLogger, isDebugging, loudLogger } from './client/runtime-defaults.js';
 import { defaultMaxSockets } from './transport/socket-limit.js';
 import { clerkDispatcher } from './transport/dispatcher.js';
-import { httpConnection } from './registry-client/http-connection.js';
+import { LazyCredentials } from './registry-client/lazy-credentials.js';
+import { nearestFirst } from './registry-client/server-order.js';
+import { serverConnector, type DialerSettings } from './registry-client/server-connector.js';
 import { undici } from './transport/load-undici.js';
 import { fetchOver } from './transport/undici-fetch.js';
+import { undiciAdapters } from './transport/undici-adapters.js';
 import { maxOpenFiles } from './runtime/max-open-files.js';
 import { defaultTransport } from './transport/default-transport.js';
-import { PinnedDialer } from './transport/pinned-dialer.js';
+import { PinnedRegistryDialer } from './transport/pinned-registry-dialer.js';
 import { systemKeys } from './runtime/system-keys.js';
 import { HealthReporter } from './health/health-reporter.js';
 
@@ -81,31 +85,24 @@ function composeClerk(config: ClerkConfig): Clerk {
   const callTracker = new CallTracker();
   const { identity } = config;
   const credentials =
-    identity === undefined ? undefined : new ClerkCredentials(() => openCredentials(identity));
-  const registryPins = new RegistryPins(() => config.registryKeys ?? credentials?.registryKeys ?? []);
+    identity === undefined ? undefined : new LazyCredentials(() => openCredentials(identity));
   const asyncContext = new AsyncResource('CLERK');
-  const dialer =
-    credentials === undefined && config.registryKeys === undefined
-      ? undefined
-      : new PinnedDialer({
-          pins: () => registryPins.present,
-          credentials,
-          keys: systemKeys,
-          clock,
-          onStatement: ({ keys }) => {
-            registryPins.learn(keys);
-            credentials?.learnRegistryKeys(keys);
-          },
-        });
+  const createDialer = (settings: DialerSettings): PinnedRegistryDialer =>
+    new PinnedRegistryDialer({ ...settings, keys: systemKeys, clock });
   const remote = isUrlList(config.registry)
-    ? remoteRegistry({
-        urls: config.registry,
+    ? serverRegistry({
+        urls: nearestFirst(config.registry, clock),
         clock,
         retry: retryLoop,
-        connect: (url) => httpConnection(url, { clock, tls: config.tls, undici, dialer }),
+        warn: (message) => logger.warn(message),
+        connect: serverConnector({
+          ...{ clock, tls: config.tls, undici, credentials, createDialer },
+          registryKeys: config.registryKeys,
+        }),
       })
-    : undefined;
-  const registry = remote ?? toRegistry(config.registry as Registry | StaticAddresses);
+    : serverRegistryOf(config.registry);
+  const registry: Registry =
+    isUrlList(config.registry) && remote !== undefined ? remote : toRegistry(config.registry);
   const tickets =
     remote === undefined || config.tickets === 'off'
       ? undefined
@@ -120,7 +117,13 @@ function composeClerk(config: ClerkConfig): Clerk {
   const snapshot =
     config.snapshotFile === undefined
       ? undefined
-      : new SnapshotFile({ path: config.snapshotFile, files: systemFiles, clock, logger, maxStaleMs });
+      : new SnapshotFile({
+          path: config.snapshotFile,
+          files: systemFiles,
+          clock,
+          logger: loudLogger(config.logger, logger),
+          maxStaleMs,
+        });
 
   const onRecovered = (resolution: ResolvedService): void => {
     // The resolution has expired when the lookup took longer than `ttlMs`. The next call then looks the name up again.
@@ -186,7 +189,6 @@ function composeClerk(config: ClerkConfig): Clerk {
     reporter: events,
     logger,
     watchWarnings: new GroupedWarnings(clock, logger),
-    retry: retryLoop,
     locality,
     addressPolicy,
     ownAddresses: createOwnAddresses(clock),
@@ -195,6 +197,8 @@ function composeClerk(config: ClerkConfig): Clerk {
     subsetSeed: () => (subsetSeed ??= Math.floor(clock.random() * 2 ** 32)),
     callTracker,
     asyncContext,
+    dispatcher: () => dispatcher,
+    undici: undiciAdapters,
     closeSignal: signal,
   };
   const bindings = new BindingCache(context);
@@ -203,6 +207,9 @@ function composeClerk(config: ClerkConfig): Clerk {
     isClerkOrigin,
     dispatch: (request, handler) => hostRouter.dispatch(request, handler),
     fallback: config.dispatcher,
+    closedError: () => (callTracker.isOpen ? undefined : clerkClosedError()),
+    isClosed: () => callTracker.isClosed,
+    isDestroyed: () => callTracker.isDestroyed,
     close: () => clerk.close(),
     destroy: (error) => clerk.destroy(error),
   });
@@ -217,7 +224,14 @@ function composeClerk(config: ClerkConfig): Clerk {
     queries: new RegistryQueries(context),
     lastKnownGood,
     dispatcher,
-    fetch: createFetch(dispatcher, fetchOver, config.maxResponseSize, config.redirects),
+    fetch: createFetch({
+      dispatcher,
+      subject: 'clerk.fetch()',
+      undiciFetch: fetchOver,
+      maxResponseSize: config.maxResponseSize,
+      redirects: config.redirects,
+      clock,
+    }),
     controller,
     closeRegistry: async () => {
       credentials?.close();
@@ -226,11 +240,4 @@ function composeClerk(config: ClerkConfig): Clerk {
     saveSnapshot: async () => snapshot?.close(),
   });
   return clerk;
-}
-
-/** The module is loaded by programs with an identity only. */
-async function openCredentials(identity: NonNullable<ClerkConfig['identity']>): Promise<OpenedCredentials> {
-  if (typeof identity === 'object') return identity;
-  const { openIdentity } = await import('./identity/index.js');
-  return openIdentity(identity);
 }

@@ -2,7 +2,7 @@
  * Entry point of programs that call services by name: clerks, bindings, load-balancing policies, and functions that
  * combine registries. Types for code that implements a registry, policy or transport are in `binding-clerk/extend`.
  *
- * @module
+ * @module binding-clerk
  */
 
 export { createClerk, type Clerk, type ClerkFetch } from './create-clerk.js';
@@ -54,20 +54,28 @@ export type { AddressString } from './core/address.js';
 export type { StaticAddresses, StaticEntry } from './registry/static-registry.js';
 export type { Factory, FactoryContext, StartedEndpoint } from './core/factory.js';
 export type { CallFunction, CallFunctionContext } from './invoke/custom-call.js';
-export { localFirst } from './select/local-first.js';
-export { random } from './select/random.js';
-export { roundRobin } from './select/round-robin.js';
-export { loadAware } from './select/load-aware.js';
-export { firstToRespond } from './select/first-to-respond.js';
-export { leastPending } from './select/least-pending.js';
-export { weighted } from './select/weighted.js';
-export { affinity } from './select/affinity.js';
-export { primary } from './select/primary.js';
+export { localFirst } from './load-balancing/local-first.js';
+export { random } from './load-balancing/random.js';
+export { roundRobin } from './load-balancing/round-robin.js';
+export { loadAware } from './load-balancing/load-aware.js';
+export { firstToRespond } from './load-balancing/first-to-respond.js';
+export { leastPending } from './load-balancing/least-pending.js';
+export { weighted } from './load-balancing/weighted.js';
+export { affinity } from './load-balancing/affinity.js';
+export { primary } from './load-balancing/primary.js';
 export { firstOf } from './registry/first-of.js';
 export { union } from './registry/union.js';
 export { mount } from './registry/mount.js';
-export type { ListEntry, ResolutionStep, SearchEntry } from './core/registry.js';
+export {
+  remoteRegistry,
+  type RegistryRequestContext,
+  type RemoteRegistry,
+  type RemoteRegistryOptions,
+} from './registry/remote/remote-registry.js';
+export type { RegistrySource } from './registry/to-registry.js';
+export type { ListEntry, ResolutionStep, ScheduledChange, SearchEntry } from './core/registry.js';
 export type { PolicyName } from './core/policy.js';
 export type { LoadInit } from './core/load-report.js';
 export type { TlsOptions } from './core/transport.js';
+export type { Interceptor, Interceptors } from './core/interceptors.js';
 export type { Logger } from './core/logger.js';

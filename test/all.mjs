@@ -29,6 +29,7 @@ const phases = [
     { name: 'build', command: ['npm', 'run', '--silent', 'build'] },
     { name: 'publint', command: ['publint', '--strict'], after: 'build' },
     { name: 'types', command: ['tsc', '-p', 'tsconfig.json'] },
+    { name: 'unused', command: ['knip', '--no-progress'] },
     // Both pack, and one must not find the other's files half made.
     {
       name: 'attw',
@@ -148,8 +149,10 @@ function countTests(ok) {
       if (test.status === 'passed') passed += 1;
       else if (test.status === 'failed') failed += 1;
       else {
-        skipped += 1;
         const { leftOut: reason } = test.meta;
+        // A suite that runs over several implementations lists the tests that one of them need not pass.
+        if (reason?.startsWith('does not apply')) continue;
+        skipped += 1;
         leftOut.push(`${path} > ${test.fullName}${reason === undefined ? '' : `: ${reason}`}`);
       }
     }

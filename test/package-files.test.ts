@@ -23,6 +23,16 @@ test('the build makes the command executable, also for linked projects', () => {
   expect(statSync(join(cwd, main)).mode & 0o111).toBe(0o111);
 });
 
+test('docs/reference.md, the first page of the reference, lists all entry points', () => {
+  const { exports } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { exports: object };
+  const entries = Object.keys(exports)
+    .filter((path) => path !== './package.json')
+    .map((path) => path.replace('.', 'binding-clerk'));
+  const page = readFileSync(new URL('docs/reference.md', root), 'utf8');
+  const listed = [...page.matchAll(/^\| `(binding-clerk[^`]*)`/gm)].map(([, entry]) => entry);
+  expect(listed.sort()).toEqual(entries.sort());
+});
+
 test('every relative link of the README leads to a file or folder of the npm package', () => {
   const { files } = JSON.parse(readFileSync(new URL('package.json', root), 'utf8')) as { files: string[] };
   const targets = [...readFileSync(new URL('README.md', root), 'utf8').matchAll(/\]\(([^)\s]+)\)/g)]

@@ -33,7 +33,6 @@ export function mergeResults(folder, environment, order, rows) {
 
 /** The saved plots of a row. */
 function savedPlots(folder, { id }) {
-  const name = id.toLowerCase();
-  const file = new URL(`${name}.svg`, folder);
-  return existsSync(file) ? [{ name, svg: readFileSync(file, 'utf8') }] : [];
+  const file = new URL(`${id}.svg`, folder);
+  return existsSync(file) ? [{ name: id, svg: readFileSync(file, 'utf8') }] : [];
 }

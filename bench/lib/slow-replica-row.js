@@ -75,9 +75,9 @@ export async function slowReplicaRow(context, { id, replicas, seconds, extraClie
     details: Object.fromEntries(results.map(({ client, ...rest }) => [client, rest])),
     plots: [
       {
-        name: id.toLowerCase(),
+        name: id,
         svg: slowReplicaPlot(
-          `${id}  p99 with 1 of ${replicas} replicas 200 ms slow`,
+          `p99 with 1 of ${replicas} replicas 200 ms slow`,
           `${rate} calls per second, open loop; the tick marks the p99 without a slow replica`,
           results.map(({ client, without, withSlow }) => ({
             label: clientTitles[client],

@@ -133,7 +133,9 @@ async function preparePicker(policy, count, seed, subject) {
 
 async function createPolicy(policy, subject) {
   const [{ random }, { loadAware }, { localFirst }] = await Promise.all(
-    ['random', 'load-aware', 'local-first'].map((file) => import(internalUrl(`select/${file}.js`, subject))),
+    ['random', 'load-aware', 'local-first'].map(
+      (file) => import(internalUrl(`load-balancing/${file}.js`, subject)),
+    ),
   );
   if (policy === 'random') return random();
   return policy === 'load-aware' ? loadAware() : localFirst(loadAware());

@@ -4,7 +4,7 @@ import { startSecuredServer, tlsOf } from '../lib/secured-registry.js';
 import { formatRate, spreadsOf, throughputRounds } from '../lib/throughput-row.js';
 import { spread } from '../lib/statistics.js';
 import { ratioText } from '../lib/table.js';
-import { prepareRequests } from './p11.js';
+import { prepareRequests } from './registrations.js';
 
 export const id = 'secured-register';
 export const title = 'durable registrations with an identity, 64 writers';
@@ -42,7 +42,7 @@ export async function run(context) {
       ],
       details: spreadsOf(samples),
       notes: [
-        'secured-register: the load of P11. One principal registers all endpoints, over 64 TLS connections. The ratio compares the server CPU per registration.',
+        'secured-register: the load of the row registrations. One principal registers all endpoints, over 64 TLS connections. The ratio compares the server CPU per registration.',
       ],
     };
   } finally {

@@ -1,4 +1,4 @@
-/** storm: a service at 80 % of its capacity becomes slow for a while. Retries decide whether it recovers. */
+/** A service at 80 % of its capacity becomes slow for a while. Retries decide whether it recovers. */
 import { offered, runRetryStorm } from '../lib/retry-storm.js';
 import { stormPlot } from '../lib/timeline-plot.js';
 import { clientTitles } from '../lib/clients.js';

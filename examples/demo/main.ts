@@ -1,8 +1,8 @@
 /**
- * The demo: a registry and three replicas as real processes, and steady calls. One replica is killed and one is stopped.
- * Both return, and the registry is killed and restarted meanwhile. Then 50 callers call a service that is not running, and
- * the registry's launcher starts it. It is killed, and 50 callers call it again. Exits with 1 if a call failed, or if the
- * 50 callers caused more or less than one start.
+ * The demo: a registry and three replicas as real processes, and steady calls. One replica is killed and one is
+ * stopped. Both return, and the registry is killed and restarted meanwhile. Then 50 callers call a service that is
+ * not running, and the registry's launcher starts it. The service is killed, and 50 callers call it again. Exits with
+ * 1 if a call failed, or if the 50 callers caused more or less than one start.
  *
  *   npm run demo              takes about 20 s
  *   npm run demo -- --short   takes about 10 s
@@ -12,7 +12,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { createClerk } from 'binding-clerk';
-import { Registry, post, writeManifest } from '../lib/registry.js';
+import { administer } from 'binding-clerk/admin';
+import { Registry, writeManifest } from '../lib/registry.js';
 import { coloured, plain } from './paint.js';
 import type { Rush } from './recording.js';
 import { endProcess, Replica } from './processes.js';
@@ -54,7 +55,8 @@ screen.say('A registry and three replicas of /shop/orders are starting');
 await writeManifest(folder, 'reports', '/shop/reports', new URL('replica.ts', import.meta.url));
 await registry.start();
 const clerk = createClerk({ registry: registry.url });
-await post(registry.url, 'define', { name: '/shop/reports', launch: { manifest: 'reports' } });
+const admin = await administer({ registry: registry.url });
+await admin.define('/shop/reports', { launch: { manifest: 'reports' } });
 await Promise.all(replicas.map((replica) => replica.start()));
 for await (const change of clerk.watch('/shop/orders')) {
   if (change.type === 'put' && change.endpoints.length === replicas.length) break;
@@ -79,7 +81,8 @@ await clerk.close();
 const result = [recorded.calls, onDemand] as const;
 screen.finish([...picture(), '', ...conclusion(...result, paint), '']);
 process.exitCode = succeeded(...result) ? 0 : 1;
-await post(registry.url, 'stop', { name: '/shop/reports' });
+await admin.stop('/shop/reports');
+await admin.close();
 await Promise.all([...replicas, registry].map((program) => program.kill()));
 
 /** The picture of the run so far. */

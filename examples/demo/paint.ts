@@ -31,7 +31,7 @@ export class Row {
     this.#cells = new Array<undefined>(columns).fill(undefined);
   }
 
-  /** Writes from a column on, over what is there; what is beyond the end is dropped. */
+  /** Writes a text from a column on, over earlier cells. Characters beyond the end are dropped. */
   write(column: number, text: string, style: Style): this {
     let i = column;
     for (const char of text) {
@@ -48,7 +48,7 @@ export class Row {
     return this.write(Math.max(minColumn, Math.min(column, this.#cells.length - text.length)), text, style);
   }
 
-  /** The line, each run of one style painted once, without blanks at its end. */
+  /** Returns the line without blanks at its end. Adjacent cells of one style are painted together. */
   toText(paint: Paint): string {
     let text = '';
     let run = '';

@@ -4,7 +4,7 @@
 export interface Call {
   /** When the call was made, from the start of the run. */
   readonly at: number;
-  /** Its duration. */
+  /** Duration of the call. */
   readonly ms: number;
   /** The replica that answered; undefined when the call failed. */
   readonly by: string | undefined;

@@ -1,5 +1,6 @@
 /**
- * Programs in child processes. On exit of the parent, for whatever reason, exactly the children it started are killed.
+ * Programs in child processes. When the parent exits, for any reason, the children that it has started are killed,
+ * and no other process.
  */
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';

@@ -1,6 +1,6 @@
 /**
- * The bundled server in a child process, with its data in a folder and with the launcher, so that it can be killed and
- * restarted. In a terminal that is `npx clerk serve --data … --manifests …`.
+ * The bundled server in a child process, with its data in a folder and with the launcher, so that it can be killed
+ * and restarted. The command for a terminal is `npx clerk serve --data … --manifests …`.
  *
  *   registry-process.ts PORT FOLDER
  */

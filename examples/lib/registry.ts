@@ -1,4 +1,4 @@
-/** The bundled registry as a child process that can be killed and restarted, and requests of an operator. */
+/** The bundled registry as a child process that can be killed and restarted, and the manifests of its launcher. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { Program } from './program.js';
@@ -35,22 +35,10 @@ export async function writeManifest(
     exec: '/usr/bin/env',
     args: [process.execPath, '--import', 'tsx', fileURLToPath(program)],
     cwd: fileURLToPath(new URL('../..', import.meta.url)),
+    // The program is transpiled at each start.
+    readyMs: 30_000,
   };
   await mkdir(`${folder}/manifests`, { recursive: true, mode: 0o700 });
   // YAML reads JSON.
   await writeFile(`${folder}/manifests/${name}.yaml`, JSON.stringify(manifest), { mode: 0o600 });
-}
-
-/** Posts a request to a registry; `npx clerk define /shop/reports --launch reports` does the same in a terminal. */
-export async function post(
-  registry: string,
-  path: 'define' | 'link' | 'stop',
-  message: object,
-): Promise<void> {
-  const response = await fetch(new URL(`/v1/${path}`, registry), {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(message),
-  });
-  if (!response.ok) throw new Error(`${path}: ${await response.text()}`);
 }

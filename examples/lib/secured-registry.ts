@@ -1,20 +1,16 @@
-/** A secured registry in this process, and the commands of its operator, each a process as in a terminal. */
-import { execFile } from 'node:child_process';
+/** A secured registry in this process, and the administration of its operator. */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { administer, type RegistryAdmin } from 'binding-clerk/admin';
 import { openIdentity, type Identity } from 'binding-clerk/identity';
 import { initializeRegistry, startServer } from 'binding-clerk/server';
-
-const cli = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 export interface SecuredRegistry {
   readonly url: string;
   readonly registryKey: string;
-  /** Runs a line such as `acl ls` as the operator. Resolves with its standard output. */
-  clerk(line: string): Promise<string>;
+  /** What the operator may do, such as `clerk acl allow` in a terminal. */
+  readonly admin: RegistryAdmin;
   /** Enrolls a key of a principal in the memory of this process. `clerk enroll` writes an identity file. */
   enroll(name: string): Promise<Identity>;
   stop(): Promise<void>;
@@ -29,20 +25,17 @@ export async function securedRegistry(prepare?: (folder: string) => Promise<void
   const manifests = prepare && { manifests: join(folder, 'manifests') };
   const server = await startServer({ port: 0, data, ...manifests }); // clerk serve --data DIR
   const { url } = server;
-  const env = { ...process.env, CLERK_REGISTRY: url, CLERK_IDENTITY: operator };
-  const clerk = async (line: string): Promise<string> => {
-    const argv = ['--import', 'tsx', cli, ...line.split(' ')];
-    return (await promisify(execFile)(process.execPath, argv, { env })).stdout.trim();
-  };
+  const admin = await administer({ registry: url, identity: operator });
   return {
     url,
     registryKey,
-    clerk,
+    admin,
     async enroll(name) {
-      const token = await clerk(`token ${name}`);
+      const { token } = await admin.identities.createToken(name); // clerk token NAME
       return openIdentity({ name, token, registry: url, registryKey });
     },
     async stop() {
+      await admin.close();
       await server.close();
       await rm(folder, { recursive: true });
     },

@@ -13,14 +13,15 @@ import { advertise } from 'binding-clerk/service';
 
 const [name = '', port = '0', id, registry] = process.argv.slice(2);
 
-/** How each of them serves a request for a film. */
+/** How each service handles a request for a film. */
 const handlers: Readonly<Record<string, (film: string) => Promise<string>>> = {
-  // Continuous media servers: each holds every film.
+  // Continuous media servers: each has every film.
   '/cms/host1': (film) => Promise.resolve(`${film} from host1`),
   '/cms/host2': (film) => Promise.resolve(`${film} from host2`),
   // The manager knows the file servers by their names, and takes the first that responds.
   '/bvods/vmgr': async (film) => {
-    const sources = ['/bvods/vfs1/cms', '/bvods/vfs2/cms'].map((source) => clerk.bind(source));
+    const names = ['/bvods/vfs1/cms', '/bvods/vfs2/cms'];
+    const sources = names.map((source) => clerk.bind(source, { timeoutMs: 5_000 }));
     for (const source of sources) {
       const response = await source.text(film).catch(() => undefined);
       if (response !== undefined) return response;

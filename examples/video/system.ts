@@ -4,8 +4,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { createClerk, type Binding } from 'binding-clerk';
+import { administer } from 'binding-clerk/admin';
 import { Program } from '../lib/program.js';
-import { Registry, post, writeManifest } from '../lib/registry.js';
+import { Registry, writeManifest } from '../lib/registry.js';
 
 const service = new URL('service.ts', import.meta.url);
 
@@ -34,9 +35,10 @@ export async function system(): Promise<{
   await writeManifest(folder, 'query-server', '/bvods/qs', service);
   const registry = new Registry(folder);
   await registry.start();
-  await post(registry.url, 'define', { name: '/bvods/qs', launch: { manifest: 'query-server' } });
-  await post(registry.url, 'link', { name: '/bvods/vfs1/cms', target: '/cms/host1' });
-  await post(registry.url, 'link', { name: '/bvods/vfs2/cms', target: '/cms/host2' });
+  const admin = await administer({ registry: registry.url });
+  await admin.define('/bvods/qs', { launch: { manifest: 'query-server' } });
+  await admin.link('/bvods/vfs1/cms', '/cms/host1');
+  await admin.link('/bvods/vfs2/cms', '/cms/host2');
 
   const videoServers = ['/cms/host1', '/cms/host2'].map((name) => new Service(name, registry));
   const manager = new Service('/bvods/vmgr', registry);
@@ -49,7 +51,8 @@ export async function system(): Promise<{
     registry,
     async stop() {
       await clerk.close();
-      await post(registry.url, 'stop', { name: '/bvods/qs' });
+      await admin.stop('/bvods/qs');
+      await admin.close();
       await Promise.all([...videoServers, manager, registry].map((program) => program.kill()));
       rmSync(folder, { recursive: true });
     },

@@ -9,27 +9,29 @@ import { withActiveAddress } from '../invoke/reserve-endpoint.js';
 import type { BindingCallContext } from './binding-call-context.js';
 
 /**
- * The result of {@link Binding.acquire}. Until the endpoint is released, it counts as having one more attempt in
- * flight.
+ * The result of {@link Binding.acquire}. Until the release, the endpoint counts as having one more attempt in flight.
  */
 export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
   /** The endpoint. Its `address` is the address that the connection uses. */
   readonly endpoint: Endpoint;
   /**
    * Aborts when the endpoint is ejected, when the registry removes the endpoint, or when the clerk is destroyed.
-   * `clerk.close()` does not abort the signal, but waits for the release. Listeners run in the async context of the
+   * `clerk.close()` waits for the release and does not abort the signal. Listeners run in the async context of the
    * call of `acquire`.
    */
   readonly signal: AbortSignal;
-  /** As in {@link CallFunctionContext}. */
+  /**
+   * Options for `tls.connect` that let the connection succeed only if the endpoint proves its key. Undefined for an
+   * endpoint without keys. @see [C7.3](../../docs/guarantees.md#c7-3)
+   */
   readonly tls: EndpointTls | undefined;
-  /** As in {@link CallFunctionContext}. */
+  /** Ticket for the service, valid on connections that use `tls`. Undefined without tickets. */
   readonly ticket: string | undefined;
   /**
    * Releases the endpoint. Only the first call has an effect. Disposing the object is the same as
    * `release('ignored')`.
    *
-   * @param verdict - how the work with the endpoint ended; counts towards the health of the endpoint
+   * @param verdict - how the work with the endpoint ended; affects the health of the endpoint, unless it is `ignored`
    * @throws {@link ClerkError} `CONFIG_INVALID` when the verdict is invalid
    */
   release(verdict: Verdict): void;
@@ -53,7 +55,7 @@ export function acquireEndpoint(
       abort(
         new ClerkError(
           'NO_ENDPOINT',
-          `Endpoint ${candidate.endpoint.id} of ${context.name} was ejected or removed`,
+          `Endpoint ${candidate.endpoint.id} of ${context.name} was ejected by the clerk, or removed from the registry; release the endpoint and acquire another one`,
         ),
       );
   };

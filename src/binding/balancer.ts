@@ -4,12 +4,12 @@ import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { Picker, Policy, PolicyFunction, PolicyName, PickerInput } from '../core/policy.js';
 import type { BindConfig } from './bind-config.js';
 import { EndpointState } from '../health/endpoint-state.js';
-import { busyPending } from '../select/busy-threshold.js';
-import { rendezvousSubset } from '../select/subset.js';
-import { toPolicy } from '../select/to-policy.js';
-import { filterByVersion } from '../select/version-filter.js';
+import { busyPending } from '../load-balancing/busy-threshold.js';
+import { rendezvousSubset } from '../load-balancing/subset.js';
+import { toPolicy } from '../load-balancing/to-policy.js';
+import { filterByVersion } from '../load-balancing/version-filter.js';
 import type { ServiceState } from './service-state.js';
-import { AdaptiveSubsetSize } from '../select/subset-size.js';
+import { AdaptiveSubsetSize } from '../load-balancing/subset-size.js';
 
 export interface CandidateSet {
   /** Endpoints that satisfy the version range and, for a set that requires TLS, have a TLS address. */
@@ -18,26 +18,33 @@ export interface CandidateSet {
   /** Endpoints that are missing from `eligible` only because this clerk uses a random subset. */
   readonly outsideSubset: ReadonlySet<Candidate>;
   readonly pick: Picker;
-  /** Chooses among the endpoints in `eligible` that are not failing. Undefined if none or all of them are failing. */
+  /**
+   * Picks among the endpoints in `eligible` that are not failing. Undefined if no endpoint or every endpoint in
+   * `eligible` is failing.
+   */
   readonly pickWorking: Picker | undefined;
 }
 
-/** The candidates are rebuilt when the endpoints or their health change, not for each call. */
+/**
+ * Picks endpoints for the calls of one binding. Rebuilds the candidates when the endpoints or their health change,
+ * not for each call.
+ */
 export class Balancer {
   readonly #service: ServiceState;
   readonly #config: BindConfig;
   policyName = 'none';
   hedges = false;
   /**
-   * Reused to avoid an allocation. Undefined during a pick, because a call that a policy makes needs another context.
+   * Reused by every pick, to avoid allocations. Undefined during a pick, because a policy may make a call whose pick
+   * needs another context.
    */
   #pickContext: { now: number; random: () => number; affinity: string | undefined } | undefined;
   readonly #random: () => number;
   readonly #subsetSize: AdaptiveSubsetSize;
   #policy: Policy | undefined;
   /**
-   * For calls that require TLS. A policy keeps state about the endpoints given to `prepare`, so the TLS endpoints
-   * need an instance of their own.
+   * The policy for calls that require TLS. A policy keeps state about the endpoints given to `prepare`, so the
+   * endpoints with TLS need a separate policy instance.
    */
   #tlsPolicy: Policy | undefined;
   #servicePolicyName: string | undefined;
@@ -82,7 +89,7 @@ export class Balancer {
       try {
         this.#candidates = this.#buildCandidates(table.members, false);
       } catch (error) {
-        // The next call must not get the candidates of an earlier version.
+        // Without this reset, the next call would use the candidates of an earlier version.
         this.#builtForVersion = -1;
         throw error;
       }
@@ -108,7 +115,7 @@ export class Balancer {
     );
   }
 
-  /** A failing endpoint gets only a part of its calls; the others go to endpoints that are not failing. */
+  /** Picks an endpoint. If the endpoint is failing, some of its calls go to endpoints that are not failing. */
   pickFrom(
     { pick, pickWorking }: CandidateSet,
     now: number,
@@ -122,7 +129,7 @@ export class Balancer {
       : this.pick(pickWorking, now, affinity);
   }
 
-  /** @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws or returns something other than a candidate */
+  /** @throws {@link ClerkError} `CONFIG_INVALID` when the policy throws, or returns a value that is not a candidate */
   pick(pick: Picker, now: number, affinity: string | undefined): ConnectedCandidate | undefined {
     const context = this.#pickContext ?? { now, random: this.#random, affinity };
     this.#pickContext = undefined;
@@ -145,7 +152,7 @@ export class Balancer {
     return chosen;
   }
 
-  /** True if the policy would pick the endpoint if it were healthy. */
+  /** Whether the policy would pick `candidate` for the call if `candidate` were healthy. */
   allowsTrial(
     candidate: ConnectedCandidate,
     now: number,
@@ -196,7 +203,7 @@ export class Balancer {
     const { clerk } = this.#service;
     const matching = this.#filterByVersion(members);
     const { avoidsSuspects = true } = this.#currentPolicy(tlsOnly);
-    // A filter that would leave no endpoint is not applied. An open endpoint with `isTrial` is suspect.
+    // A filter that no endpoint passes is skipped. `isTrial` of an open endpoint means that the endpoint is suspect.
     const eligible = [
       ({ status }: ConnectedCandidate) => status === 'open',
       ({ isTrial }: ConnectedCandidate) => !isTrial || !avoidsSuspects,
@@ -227,7 +234,7 @@ export class Balancer {
     return { matching, eligible: used, outsideSubset, pick, pickWorking };
   }
 
-  /** The subset grows from the next call on, unless its size changed less than 1 s ago. */
+  /** Doubles the subset for the next call, unless the size changed less than 1 s ago. */
   #growSubset(now: number): void {
     if (this.#subsetSize.tryDouble(now)) this.#builtForVersion = -1;
   }
@@ -241,8 +248,8 @@ export class Balancer {
   }
 
   describe(candidate: ConnectedCandidate): string | undefined {
-    // A policy describes only the endpoints of its last `prepare`. A retry prepares only the remaining endpoints, so
-    // the policy is prepared again.
+    // A policy describes only the endpoints of its last `prepare`. A retry calls `prepare` with the untried endpoints
+    // only, so `prepare` is repeated here with all candidates.
     const input = this.#input;
     if (input !== undefined && input !== this.#lastPrepared && this.#policy?.describe !== undefined)
       this.#preparePicker(input, false);

@@ -6,7 +6,12 @@ import { isObject } from '../core/is-object.js';
 import { absoluteName } from '../core/name.js';
 import type { Policy, PolicyFunction, PolicyName } from '../core/policy.js';
 import { defaults } from '../client/config.js';
-import { checkObject, configError, rejectUnknownKeys } from '../client/option-checks.js';
+import {
+  checkInterceptors,
+  checkObject,
+  rejectUnknownKeys,
+  type InterceptorLists,
+} from '../client/option-checks.js';
 import { bindKeys } from '../client/option-keys.js';
 import type { BindOptions, HedgeOptions } from '../client/options.js';
 import {
@@ -16,7 +21,7 @@ import {
   type RetryOptions,
   type RetryOverrides,
 } from '../core/retry-options.js';
-import { ClerkError } from '../core/errors.js';
+import { ClerkError, configError } from '../core/errors.js';
 import { defaultProbe, type ProbeRequest } from '../core/transport.js';
 import type { HedgeConfig } from '../invoke/hedging-policy.js';
 
@@ -27,9 +32,9 @@ export interface BindConfig {
   readonly affinity: string | ((path: string) => string | undefined) | undefined;
   readonly subsetSize: number;
   readonly timeoutMs: number;
-  /** If false, the timeout of the service config replaces `timeoutMs`. */
+  /** Whether the program set `timeoutMs`. If false, a timeout in the service config replaces `timeoutMs`. */
   readonly hasOwnTimeout: boolean;
-  /** `Infinity` without a timeout. */
+  /** `Infinity` if no total timeout is set. */
   readonly totalTimeoutMs: number;
   readonly attemptTimeoutMs: number | AttemptTimeoutOptions | undefined;
   readonly retries: RetryOptions | false | undefined;
@@ -38,6 +43,7 @@ export interface BindConfig {
   readonly kind: CallKind | undefined;
   readonly waitForReady: boolean;
   readonly hedge: HedgeConfig | undefined;
+  readonly interceptors: InterceptorLists;
   readonly factory: Factory | undefined;
 }
 
@@ -47,7 +53,7 @@ const hedgeKeys = Object.keys({ afterMs: true, budgetRatio: true } satisfies Rec
 >);
 const unsupportedBindKeys = ['tickets'];
 const probeMethods = ['OPTIONS', 'HEAD', 'GET'];
-/** The endpoints of a smaller subset could easily all fail at the same time. */
+/** Minimum subset size. All endpoints of a smaller subset could easily fail at the same time. */
 const minSubset = 12;
 
 function rejectHost(name: unknown, subject: string): void {
@@ -98,6 +104,7 @@ export function toBindConfig(name: string, options: BindOptions, root: string): 
     kind,
     waitForReady: checkBoolean(given.waitForReady ?? false, subject, 'waitForReady'),
     hedge,
+    interceptors: checkInterceptors(given.interceptors, `${subject}: interceptors`),
     factory: options.factory,
   });
 }
@@ -131,7 +138,7 @@ function rejectUselessHedge(
     );
   if (kind === 'once')
     throw configError(
-      `${subject}: ${option} requires calls that may be retried; got kind: 'once'; remove ${option}, or set another kind`,
+      `${subject}: ${option} requires calls that may be retried; got kind: 'once'; remove ${option}, or set kind to 'safe' or 'idempotent'`,
     );
 }
 

@@ -94,7 +94,7 @@ export class BindingCache {
   }
 }
 
-/** No call waits for the connections. */
+/** Closes the connections in the background. No caller waits for the result, so an error is ignored. */
 function closeUnused(service: ServiceState): void {
   service.close().catch(() => undefined);
 }

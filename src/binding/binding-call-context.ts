@@ -5,7 +5,6 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointTls } from '../core/endpoint-tls.js';
 import type { EventSink } from '../core/events.js';
 import type { Health } from '../core/health.js';
-import type { RetryLoop } from '../core/retry-loop.js';
 import type { BindConfig } from './bind-config.js';
 import { HedgingPolicy } from '../invoke/hedging-policy.js';
 import type { RetryOverrides } from '../core/retry-options.js';
@@ -13,6 +12,10 @@ import { mergeRetryConfig, type RetryConfig } from '../invoke/retry-settings.js'
 import { firstSegmentOf } from '../invoke/route-class.js';
 import type { AttemptTimeouts } from '../invoke/attempt-timeout.js';
 import type { CallContext } from '../invoke/call-context.js';
+import type { Interceptor } from '../core/interceptors.js';
+import type { Channel } from '../core/transport.js';
+import { hostnameOf } from '../core/clerk-hostname.js';
+import type { UndiciPort } from '../core/undici-port.js';
 import type { TimerWheel } from '../invoke/timer-wheel.js';
 import { ServiceEndpointPicker } from './service-endpoint-picker.js';
 import { toEndpointTls } from './to-endpoint-tls.js';
@@ -25,16 +28,20 @@ export class BindingCallContext implements CallContext {
   readonly health: Health;
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
-  readonly retry: RetryLoop;
   readonly connections: number;
   readonly maxPending: number;
   readonly maxResponseSize: number;
   pendingCalls = 0;
   readonly picker: ServiceEndpointPicker;
+  /**
+   * The interceptors of the binding, followed by those of the clerk. The last interceptor of a list is the outermost.
+   */
+  readonly interceptors: Readonly<Record<'call' | 'attempt', readonly Interceptor[]>>;
+  readonly intercepted: ((channel: Channel) => Channel) | undefined;
   readonly #hedging: HedgingPolicy | undefined;
   readonly #config: BindConfig;
   #policyHedging: HedgingPolicy | undefined;
-  /** Settings of a call without retry settings of its own. Merged again when the service config changes. */
+  /** Retry settings of a call that sets none. Merged again when the service config changes. */
   #retryConfig: RetryConfig | undefined;
   #mergedFor: RetryOverrides | undefined;
 
@@ -50,10 +57,14 @@ export class BindingCallContext implements CallContext {
     this.health = service.table;
     this.timeouts = service.attemptTimeouts;
     this.reporter = clerk.reporter;
-    this.retry = clerk.retry;
     this.connections = clerk.config.connections;
     this.maxPending = clerk.config.maxPending;
     this.maxResponseSize = clerk.config.maxResponseSize;
+    this.interceptors = {
+      call: [...config.interceptors.call, ...clerk.config.interceptors.call],
+      attempt: [...config.interceptors.attempt, ...clerk.config.interceptors.attempt],
+    };
+    this.intercepted = interceptedChannels(clerk.undici, this.name, this.interceptors.attempt);
     this.picker = new ServiceEndpointPicker(service, config);
     if (config.probe !== undefined) service.probe = config.probe;
     if (config.factory !== undefined) service.hasOwnFactory = true;
@@ -128,4 +139,22 @@ export class BindingCallContext implements CallContext {
   finishCall(): void {
     this.service.clerk.callTracker.finish();
   }
+}
+
+function interceptedChannels(
+  undici: UndiciPort,
+  name: string,
+  interceptors: readonly Interceptor[],
+): ((channel: Channel) => Channel) | undefined {
+  if (interceptors.length === 0) return undefined;
+  const authority = hostnameOf(name);
+  const intercepted = new WeakMap<Channel, Channel>();
+  return (channel) => {
+    let outer = intercepted.get(channel);
+    if (outer === undefined) {
+      outer = undici.interceptChannel(channel, authority, interceptors);
+      intercepted.set(channel, outer);
+    }
+    return outer;
+  };
 }

@@ -1,3 +1,5 @@
+import type { Dispatcher } from 'undici';
+import type { ClerkFetch } from '../client/fetch.js';
 import type { AcquiredEndpoint } from './acquire-endpoint.js';
 import type { Explanation } from './explanation.js';
 import type { EndpointResult } from './gather-responses.js';
@@ -26,8 +28,8 @@ export interface Binding {
   readonly name: string;
 
   /**
-   * Makes a request. Resolves with the response for any status; its body is a stream. The timeout ends with the
-   * response headers.
+   * Makes a request. Resolves with the response for any status; its body is a stream. The timeout includes the
+   * response headers, and excludes the body.
    *
    * @throws {@link ClerkError} any code except `BAD_STATUS`
    */
@@ -36,9 +38,9 @@ export interface Binding {
   /**
    * Makes a request and parses the whole response body as JSON. The timeout covers the body too.
    *
-   * @returns the parsed body
-   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400 or the body is not valid JSON; `TICKET_REFUSED` or
-   *   `FORBIDDEN` when the service refused the ticket; otherwise as {@link Binding.request}
+   * @returns the parsed body; `undefined` if the body is empty, as with status 204
+   * @throws {@link ClerkError} `BAD_STATUS` when the status is ≥ 400; `BODY_INVALID` when the body is not valid JSON;
+   *   `TICKET_REFUSED` or `FORBIDDEN` when the service refused the ticket; otherwise as {@link Binding.request}
    */
   json<T = unknown>(path: string | RequestOptions, options?: Omit<RequestOptions, 'path'>): Promise<T>;
 
@@ -66,7 +68,7 @@ export interface Binding {
    * never retried, because a failed attempt may have reached the endpoint.
    *
    * For the kinds `safe` and `idempotent`, `run` is also called with another endpoint when an attempt exceeds its
-   * attempt timeout. The first success gives the result, and the other attempt is aborted.
+   * attempt timeout. The first success is the result of the call, and the other attempt is aborted.
    *
    * @param run - called once per attempt; should stop when the signal in its second argument aborts
    * @returns the value that `run` returned
@@ -75,8 +77,8 @@ export interface Binding {
   call<T>(run: CallFunction<T>, options?: CallOptions): Promise<T>;
 
   /**
-   * Picks an endpoint and reserves it for work that the program does itself. Until the endpoint is released, it
-   * counts as having one more attempt in flight.
+   * Picks an endpoint and reserves the endpoint for work that the program does itself. Until the release, the
+   * endpoint counts as having one more attempt in flight.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
    */
@@ -89,8 +91,8 @@ export interface Binding {
    *
    * @returns the results of all endpoints, in the order in which the registry lists the endpoints
    * @throws {@link ClerkError} `CONFIG_INVALID` when the options contain `retries`, `attemptTimeoutMs` or `affinity`,
-   * which have no effect here, or when the body is a stream or iterable, which can be read only once; other codes when
-   * no endpoint is known
+   * which have no effect here; `CONFIG_INVALID` when the body is a stream or iterable, which can be read only once;
+   * other codes when no endpoint is known
    * @see [DEC C5](../../docs/background.md#arch-c5)
    */
   gather(options: GatherOptions): Promise<EndpointResult[]>;
@@ -101,6 +103,24 @@ export interface Binding {
    * @throws {@link ClerkError} as {@link Binding.request}
    */
   ready(options?: ReadyOptions): Promise<void>;
+
+  /**
+   * `fetch` through this binding, with its version, policy, kind, hedging, retries and timeouts, for libraries that
+   * take a `fetch`. Takes a path, a URL such as `http://orders.shop.clerk/orders/7`, or a `Request`. An `https:` URL
+   * requires an endpoint with TLS. `const { fetch } = binding` works, because the function does not use `this`.
+   *
+   * Rejects with a `TypeError`, as `fetch` does. Its cause is a {@link ClerkError}: `NAME_MISMATCH` for the host of
+   * another name, and `CONFIG_INVALID` for a host that is not under `.clerk`. Nothing is sent to such a host. A redirect
+   * of the service to another host is followed as by {@link Clerk.fetch}.
+   */
+  readonly fetch: ClerkFetch;
+
+  /**
+   * An undici dispatcher that sends requests through this binding, for libraries that take a dispatcher. A request
+   * without an origin goes to the service. Requests to other hosts fail as with {@link Binding.fetch}. `close` and
+   * `destroy` have no effect, because the connections belong to the clerk.
+   */
+  readonly dispatcher: Dispatcher;
 
   /** Describes what a call would do now. Synchronous, without I/O. */
   explain(): Explanation;

@@ -4,7 +4,8 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 import { kindOfMethod, type CallKind } from '../core/idempotency.js';
 import { currentInbound } from '../core/inbound-request.js';
 import { checkSignal } from '../client/option-checks.js';
-import { capToInbound, type CallDeadline } from '../invoke/call-deadline.js';
+import type { CallDeadline } from '../invoke/call-deadline.js';
+import { capToInbound } from '../invoke/inbound-deadline.js';
 import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import { checkBoolean, checkKind, checkOverrides, checkTimeout, type BindConfig } from './bind-config.js';
 import type { CallOptions, RequestOptions } from './request-options.js';
@@ -14,7 +15,7 @@ type TimeOptions = Pick<
   'timeoutMs' | 'totalTimeoutMs' | 'attemptTimeoutMs' | 'retries' | 'waitForReady'
 >;
 
-/** An option of a call takes precedence over the same option of the binding. */
+/** Merges the options of a call and of its binding. An option of the call takes precedence. */
 export class CallSettings {
   readonly noConstraints: PickConstraints;
   readonly #clock: Clock;
@@ -95,7 +96,8 @@ export class CallSettings {
   }
 
   /**
-   * A call made while the program serves an inbound request ends by the deadline of that request.
+   * Returns the deadline of a call. A call made while the program serves an inbound request ends by the deadline of
+   * that request.
    * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
    * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has less than 10 ms left
    */

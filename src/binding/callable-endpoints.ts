@@ -14,8 +14,8 @@ export interface CallableEndpoints {
 }
 
 /**
- * Separates the endpoints that this clerk may call from the excluded ones. A local endpoint without a host gets the
- * host of this clerk.
+ * Separates the endpoints that this clerk may call from the endpoints that it must not call. An endpoint that has no
+ * host, and has a loopback address or a Unix socket, gets the host of this clerk.
  *
  * @param requiresKey - whether endpoints must have keys
  */

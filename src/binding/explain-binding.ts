@@ -1,4 +1,5 @@
 import { definedFields } from '../core/defined-fields.js';
+import type { ScheduledChange } from '../core/registry.js';
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { EndpointState } from '../health/endpoint-state.js';
 import { AttemptTimeout, maxTimeoutMs } from '../invoke/attempt-timeout.js';
@@ -47,7 +48,7 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
       policyNote: picker.describe(candidate),
     })),
     leftOut,
-    ...definedFields({ starting: resolution?.starting }),
+    ...definedFields({ starting: resolution?.starting, scheduled: scheduledChanges(resolution, now) }),
     revision: resolution?.revision,
     path: resolution?.path ?? [],
     ageMs: resolution === undefined ? undefined : now - resolution.requestedAt,
@@ -81,6 +82,16 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
   });
 }
 
+function scheduledChanges(
+  resolution: ResolvedService | undefined,
+  now: number,
+): readonly ScheduledChange[] | undefined {
+  return resolution?.scheduled?.map((change) => ({
+    ...change,
+    appliesInMs: Math.max(0, change.appliesInMs - (now - resolution.requestedAt)),
+  }));
+}
+
 function exclusionReason(
   member: EndpointState,
   matches: boolean,
@@ -91,8 +102,8 @@ function exclusionReason(
   if (member.status === 'closed') {
     const end =
       isProbed && !member.isEjectedForFailures
-        ? 'probed until the endpoint responds, also by calls, which start a second attempt after 20 ms'
-        : 'used again after a time, without a probe';
+        ? 'probed until the endpoint responds; a call may serve as the probe, and starts a second attempt after 20 ms'
+        : 'used again when the ejection time ends, without a probe';
     return `ejected, since ${describeReason(member.ejectionReason, member.consecutiveFailures)}; ${end}`;
   }
   if (member.isSuspect)

@@ -30,6 +30,7 @@ function summaryLine(explanation: Explanation): string {
     usableMs,
     stale,
     starting,
+    scheduled = [],
     proved,
     identity,
     ticket,
@@ -46,6 +47,10 @@ function summaryLine(explanation: Explanation): string {
       ? []
       : [usableMs === Infinity ? 'valid indefinitely' : `valid for ${formatMs(usableMs)}`]),
     ...(guaranteedMs > 0 && guaranteedMs < Infinity ? [`guaranteed for ${formatMs(guaranteedMs)}`] : []),
+    ...scheduled.map(
+      ({ name: each, change, appliesInMs }) =>
+        `${each} will ${change === 'remove' ? 'be removed' : 'change'} in ${formatMs(appliesInMs)}`,
+    ),
     ...(starting === undefined ? [] : [`${String(starting)} starting`]),
     ...(proved || identity !== undefined ? [proved ? 'proved' : 'not proved'] : []),
     ...(identity === undefined ? [] : [`as ${identity}`]),

@@ -1,6 +1,6 @@
 import type { Endpoint } from '../core/endpoint.js';
 import type { KeyPin } from '../core/key-pin.js';
-import type { ResolutionStep } from '../core/registry.js';
+import type { ResolutionStep, ScheduledChange } from '../core/registry.js';
 import type { ProbeRequest } from '../core/transport.js';
 
 /** An endpoint that the policy may pick for a call. */
@@ -31,7 +31,7 @@ export interface ExcludedEndpoint {
   readonly reason: string;
 }
 
-/** The retry settings of a call without retry settings of its own. */
+/** The retry settings that apply to calls without the option `retries`. */
 export interface ExplainedRetries {
   /** Maximum number of retries of one call. */
   readonly max: number;
@@ -39,7 +39,7 @@ export interface ExplainedRetries {
   readonly statuses: readonly number[];
   /** Limits for the retries of all calls to the service. */
   readonly budget: {
-    /** Allowed retries per call on average, 0 … 1. */
+    /** Average number of allowed retries per call, 0 … 1. */
     readonly ratio: number;
     /** Retries per second that are allowed in addition to `ratio`. */
     readonly minPerSecond: number;
@@ -56,13 +56,13 @@ export interface LearnedAttemptTimeout {
   readonly timeoutMs: number;
 }
 
-/** The settings of a call without settings of its own, from the binding, the service config or the defaults. */
+/** The settings that apply to calls without these options, from the binding, the service config or the defaults. */
 export interface ExplainedSettings {
   /** Lower bound of the attempt timeout, in ms. */
   readonly minAttemptTimeoutMs: number;
   /**
-   * Upper bound of the attempt timeout, in ms. Without a set bound, a route class with fewer than 20 recorded
-   * responses uses at most 1,000.
+   * Upper bound of the attempt timeout, in ms. If no bound is set, the attempt timeout of a route class with fewer
+   * than 20 recorded responses is at most 1,000 ms.
    */
   readonly maxAttemptTimeoutMs: number;
   /** Retries of a call. `false`: a call is not retried after the request was sent. */
@@ -86,7 +86,7 @@ export interface Explanation {
   /** Ticket that requests carry; undefined without a valid ticket. */
   readonly ticket:
     | {
-        /** Time until the ticket expires, in ms. It is renewed earlier. */
+        /** Time until the ticket expires, in ms. The clerk renews the ticket earlier. */
         readonly expiresInMs: number;
       }
     | undefined;
@@ -94,24 +94,32 @@ export interface Explanation {
   readonly candidates: readonly ExplainedCandidate[];
   /** The endpoints that are not candidates, each with the reason. */
   readonly leftOut: readonly ExcludedEndpoint[];
-  /** Number of further endpoints that have registered before they accept connections; absent when there is none. */
+  /**
+   * Number of endpoints that have registered before they accept connections. `candidates` and `leftOut` omit these
+   * endpoints. Absent when the number is 0.
+   */
   readonly starting?: number;
   /** Revision of the resolution; undefined before the first lookup. */
   readonly revision: string | undefined;
   /** The names that the lookup followed to reach the service; empty before the first lookup. */
   readonly path: readonly ResolutionStep[];
+  /**
+   * Changes of the names on the path that wait for the end of their guaranteed time. Absent when no change is
+   * scheduled. `clerk cancel` and `cancel` of `binding-clerk/admin` cancel a change.
+   */
+  readonly scheduled?: readonly ScheduledChange[];
   /** Time since the start of the last lookup, in ms; undefined before the first lookup. */
   readonly ageMs: number | undefined;
   /**
-   * The registry guarantees for this time, in ms from the start of the lookup, that the path and the service config
-   * do not change. 0 without a guarantee; undefined before the first lookup.
+   * Time from the start of the lookup, in ms, for which the registry guarantees the path and the service config. 0
+   * without a guarantee; undefined before the first lookup.
    */
   readonly guaranteedMs: number | undefined;
   /**
    * Time from the start of the lookup, in ms, in which the resolution may be used; undefined before the first lookup.
    */
   readonly usableMs: number | undefined;
-  /** Whether the resolution has expired but is used, because the registry has delivered no newer one. */
+  /** Whether the resolution is used although it has expired, because the registry has delivered no newer resolution. */
   readonly stale: boolean;
   /** Number of retries that the retry budget of the service allows now. */
   readonly retriesLeft: number;

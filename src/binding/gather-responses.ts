@@ -34,8 +34,8 @@ export interface EndpointFailure {
 export type EndpointResult = EndpointSuccess | EndpointFailure;
 
 /**
- * Sends a request to every endpoint that satisfies the version range, even in connection backoff.
- * @param settings - the lookup counts against the timeout of each request
+ * Sends a request to every endpoint that satisfies the version range, even to an endpoint in connection backoff.
+ * @param settings - the time of the lookup counts against the timeout of each request
  * @param send - sends the request to the one endpoint that `picker` picks
  */
 export async function gatherResponses(
@@ -61,7 +61,7 @@ export async function gatherResponses(
   const elapsedMs = context.clock.now() - startedAt;
   const deadline = {
     ...afterDelay(settings.deadline, elapsedMs, context.serviceTimeoutMs, context.name),
-    // Only the lookup waits: each request has one endpoint.
+    // Only the lookup waits for endpoints. Each request has one fixed endpoint.
     waitsForReady: false,
   };
   return mapConcurrently(picker.candidates().matching, context.maxPending, async (candidate) => {

@@ -21,7 +21,7 @@ export function noEndpointError(
       'NAME_NOT_FOUND',
       clerk.credentials === undefined
         ? `No service is registered as ${name}; check the name, or give bind() a factory that starts the service`
-        : `No service is registered as ${name}; a name without the right read looks absent, so check the name and the rights, or give bind() a factory that starts the service`,
+        : `No service is registered as ${name}; the registry also hides a name if the identity of the clerk lacks the right read; check the name and the rights, or give bind() a factory that starts the service`,
     );
   return new ClerkError(
     'NO_ENDPOINT',
@@ -39,14 +39,14 @@ export function noMatchError(
     const available = new Set(table.members.map(({ endpoint }) => endpoint.version ?? 'unknown'));
     return new ClerkError(
       'VERSION_MISMATCH',
-      `No endpoint of ${name} satisfies version ${version}; available versions: ${[...available].join(', ')}`,
+      `No endpoint of ${name} satisfies version ${version}; available versions: ${[...available].join(', ')}; start an endpoint of a matching version, or change the version of bind()`,
     );
   }
   return new ClerkError(
     'NO_ENDPOINT',
     constraints.tlsOnly
       ? `No endpoint of ${name} has a TLS address; use an http:// URL to allow endpoints without TLS`
-      : `Service ${name} has no endpoint`,
+      : `Service ${name} has no endpoint; start an endpoint`,
   );
 }
 
@@ -60,6 +60,6 @@ export function policyChoseNoneError(name: string, eligible: readonly ConnectedC
 export function allBackingOffError(name: string, nextDialInMs: number): ClerkError {
   return new ClerkError(
     'ENDPOINTS_EXHAUSTED',
-    `No endpoint of ${name} accepted a connection; the clerk may try to connect again in ${String(Math.round(nextDialInMs))} ms`,
+    `No endpoint of ${name} accepted a connection; the clerk can connect again in ${String(Math.round(nextDialInMs))} ms; check that an endpoint of the service runs`,
   );
 }

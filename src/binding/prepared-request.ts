@@ -7,6 +7,8 @@ import type { CallDeadline } from '../invoke/call-deadline.js';
 import type { EndpointPicker, PickConstraints } from '../invoke/endpoint-picker.js';
 import { HttpCall } from '../invoke/http-call.js';
 import { RequestCopy } from './request-copy.js';
+import type { CallInterception } from './call-interception.js';
+import type { InterceptedCall } from './intercepted-call.js';
 import type { RequestOptions } from './request-options.js';
 
 export class PreparedRequest extends RequestCopy {
@@ -15,7 +17,7 @@ export class PreparedRequest extends RequestCopy {
   readonly onInfo: RequestOptions['onInfo'];
   readonly highWaterMark: number | undefined;
   readonly signal: AbortSignal | undefined;
-  #call: HttpCall | undefined;
+  #call: HttpCall | InterceptedCall | undefined;
   readonly #context: CallContext & { readonly maxResponseSize: number };
   readonly #picker: EndpointPicker;
   readonly #kind: CallKind;
@@ -43,7 +45,12 @@ export class PreparedRequest extends RequestCopy {
     this.#deadline = deadline;
   }
 
-  start(handler: RequestHandler, scope: AsyncResource): void {
+  start(handler: RequestHandler, scope: AsyncResource, interception: CallInterception | undefined): void {
+    if (interception !== undefined) {
+      this.#call = this.#intercept(handler, scope, interception);
+      this.#call.start();
+      return;
+    }
     this.#call = new HttpCall(
       this.#context,
       this.#picker,
@@ -71,5 +78,28 @@ export class PreparedRequest extends RequestCopy {
 
   get attempts(): number {
     return this.#call?.attemptCount ?? 0;
+  }
+
+  #intercept(
+    handler: RequestHandler,
+    asyncContext: AsyncResource,
+    interception: CallInterception,
+  ): InterceptedCall {
+    const { path, method, headers, body, query, idempotent, signal } = this;
+    const { headersTimeout, bodyTimeout, reset, expectContinue, blocking, upgrade } = this;
+    return interception.open({
+      options: {
+        ...{ path, method, headers, body, query, idempotent, signal },
+        ...{ headersTimeout, bodyTimeout, reset, expectContinue, blocking, upgrade },
+        kind: this.#kind,
+        affinity: this.#constraints.affinity,
+      },
+      tlsOnly: false,
+      picker: this.#picker,
+      handler,
+      deadline: this.#deadline,
+      asyncContext,
+      convertsErrors: true,
+    });
   }
 }

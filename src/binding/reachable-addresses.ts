@@ -4,10 +4,10 @@ import type { Endpoint } from '../core/endpoint.js';
 import { isSameHost, type Locality } from '../core/locality.js';
 
 /**
- * Returns the addresses at which this host can reach an endpoint. If the endpoint is on another host, leaves out
- * addresses that would lead to this host: Unix sockets, loopback addresses, and enumerated addresses that this host
- * has too. If none is left, returns the loopback addresses that are not in `enumeratedAddresses`. Leaves out addresses
- * that the policy refuses.
+ * Returns the addresses at which this host can reach an endpoint. For an endpoint on another host, omits addresses
+ * that would lead to this host: Unix sockets, loopback addresses, and enumerated addresses of this host. If no
+ * address is left, returns the loopback addresses that the service states explicitly, because they may be forwarded
+ * ports. Omits addresses that the policy refuses.
  */
 export function reachableAddresses(
   locality: Locality,
@@ -47,7 +47,7 @@ export interface Exclusion {
 }
 
 /**
- * Returns why this clerk must not call an endpoint; undefined if it may.
+ * Returns the reason why this clerk must not call an endpoint, or undefined if the clerk may call the endpoint.
  * @param requiresKey - whether endpoints must have keys
  */
 export function exclusionOf(
@@ -61,7 +61,7 @@ export function exclusionOf(
     return {
       code: 'ENDPOINT_UNPROVEN',
       reason:
-        "the registry states no key of the endpoint, and this clerk requires proof; advertise the endpoint with an identity, or set tickets: 'offered'",
+        "the registry lists no key for the endpoint, and tickets: 'required' of the clerk requires a key; advertise the endpoint with an identity, or set tickets: 'offered' of createClerk()",
     };
   const fromThisHost = fromHere(locality, endpoint, hostAddresses);
   const problems = fromThisHost
@@ -71,7 +71,7 @@ export function exclusionOf(
   if (problems.length > 0)
     return {
       code: 'NO_ENDPOINT',
-      reason: `the clerk does not connect to its addresses: ${problems.join('; ')}`,
+      reason: `the clerk refuses to connect to the addresses of the endpoint: ${problems.join('; ')}`,
     };
   if (endpoint.keys.length > 0 && endpoint.addresses.every((text) => parseAddress(text).protocol === 'http'))
     return {

@@ -2,7 +2,10 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../core/clock.js';
 import { nextChange } from './next-change.js';
 
-/** Interval between lookups while calls wait, in ms. It grows with the time for which they have waited. */
+/**
+ * Bounds of the interval between lookups while calls wait, in ms. The interval is half of the time that the calls
+ * have waited.
+ */
 const minIntervalMs = 100;
 const maxIntervalMs = 1_000;
 
@@ -13,9 +16,11 @@ export interface ReadyWaitInit {
   readonly refresh: () => Promise<void>;
   /** Called after each change of the endpoints or of their health. */
   readonly changeListeners: Set<() => void>;
+  /** Ends all waits when it aborts. */
+  readonly closeSignal: AbortSignal;
 }
 
-/** Minimum time between two lookups for calls that would fail on a remembered absence, in ms. */
+/** Minimum time between two lookups by calls that would otherwise fail because of a cached result, in ms. */
 const minLookupIntervalMs = 10;
 
 /** Calls with `waitForReady` wait here for a change of their service. Concurrent calls share one wait. */
@@ -30,15 +35,18 @@ export class ReadyWait {
     this.#init = init;
   }
 
-  /** Resolves after a change of the endpoints, otherwise after a lookup, within about 1 s. Never rejects. */
+  /**
+   * Resolves after a change of the endpoints or their health. If no change occurs within about 1 s, resolves after a
+   * lookup. Never rejects.
+   */
   untilChanged(): Promise<void> {
     this.#wait ??= this.#untilChanged().finally(() => (this.#wait = undefined));
     return this.#wait;
   }
 
   /**
-   * Looks the name up again before a call fails on what an earlier lookup found. Concurrent calls share the lookup. Never
-   * rejects.
+   * Looks the name up again, so that a call does not fail because of an outdated result. Concurrent calls share the
+   * lookup. Never rejects.
    * @param lookedUpAt - when the last known lookup was sent
    */
   lookAgain(lookedUpAt: number): Promise<void> {
@@ -47,19 +55,20 @@ export class ReadyWait {
   }
 
   async #lookAgain(lookedUpAt: number): Promise<void> {
-    const { clock, asyncContext, refresh } = this.#init;
+    const { clock, asyncContext, refresh, closeSignal } = this.#init;
     const waitMs = lookedUpAt + minLookupIntervalMs - clock.now();
-    if (waitMs > 0) await nextChange(clock, new Set(), waitMs);
-    await asyncContext.runInAsyncScope(refresh);
+    if (waitMs > 0) await nextChange(clock, new Set(), waitMs, closeSignal);
+    if (!closeSignal.aborted) await asyncContext.runInAsyncScope(refresh);
   }
 
   async #untilChanged(): Promise<void> {
-    const { clock, asyncContext, changeListeners, refresh } = this.#init;
+    const { clock, asyncContext, changeListeners, refresh, closeSignal } = this.#init;
     const now = clock.now();
     if (now - this.#endedAt > maxIntervalMs) this.#startedAt = now;
     const intervalMs = Math.min(maxIntervalMs, Math.max(minIntervalMs, (now - this.#startedAt) / 2));
     // Random, so that clerks look up at different times.
-    const hasChanged = await nextChange(clock, changeListeners, intervalMs * (0.75 + 0.5 * clock.random()));
+    const waitMs = intervalMs * (0.75 + 0.5 * clock.random());
+    const hasChanged = await nextChange(clock, changeListeners, waitMs, closeSignal);
     if (hasChanged) this.#startedAt = clock.now();
     else await asyncContext.runInAsyncScope(refresh);
     this.#endedAt = clock.now();

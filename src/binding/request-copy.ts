@@ -58,7 +58,7 @@ export class RequestCopy implements TransportRequest {
   }
 }
 
-/** Later changes of the options have no effect. The body is shared, not copied. */
+/** Returns a copy on which later changes of `options` have no effect. The body is shared, not copied. */
 export function copyOptions<T extends Omit<RequestOptions, 'path'>>(options: T): T {
   return { ...options, headers: copyHeaders(options.headers), query: copyQuery(options.query) };
 }
@@ -69,7 +69,7 @@ const formContentType = 'application/x-www-form-urlencoded;charset=UTF-8';
  * Accepts any form that undici accepts. Returns an invalid value unchanged, so that undici reports the error.
  * @param contentType - added if the headers have no `content-type`
  */
-function copyHeaders(headers: unknown, contentType?: string): unknown {
+export function copyHeaders(headers: unknown, contentType?: string): unknown {
   if (headers === undefined || headers === null)
     return contentType === undefined ? headers : { 'content-type': contentType };
   if (typeof headers !== 'object') return headers;

@@ -4,8 +4,11 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { ClerkError } from '../core/errors.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.js';
-import { checkSignal, configError } from '../client/option-checks.js';
+import { checkSignal } from '../client/option-checks.js';
 import { optionOwner } from '../client/option-keys.js';
+import { checkBody } from './check-request-body.js';
+import { configError } from '../core/errors.js';
+import { isPlainObject } from '../core/is-object.js';
 
 /** Options of any call. */
 export interface CallOptions {
@@ -72,6 +75,11 @@ export interface RequestOptions extends CallOptions {
     | Iterable<string | Uint8Array>
     | AsyncIterable<string | Uint8Array>
     | undefined;
+  /**
+   * Value to send as a JSON body, in place of `body`. Serialized when the call starts. The request has the header
+   * `content-type: application/json`, unless the headers have a content type. `undefined` sends no body.
+   */
+  readonly json?: unknown;
   /** Query parameters, as a plain object; appended to `path`. */
   readonly query?: Record<string, unknown> | undefined;
   /** undici's name for `kind: 'idempotent'`. Ignored when `kind` is set. */
@@ -112,6 +120,7 @@ const requestKeys = new Set(
     method: true,
     headers: true,
     body: true,
+    json: true,
     query: true,
     idempotent: true,
     opaque: true,
@@ -153,6 +162,7 @@ export function checkRequest(options: RequestOptions, name: string): void {
       name,
       `query must be a plain object; got ${describeValue(options.query)}; write it as { key: value }`,
     );
+  if (typeof options.body !== 'string') checkBody(options.body, `Request to ${name}`);
   if (options.signal !== undefined) checkSignal(options.signal, `Request to ${name}`);
   if (options.onInfo !== undefined && typeof options.onInfo !== 'function')
     throw requestError(name, `onInfo must be a function; got ${describeValue(options.onInfo)}`);
@@ -170,12 +180,6 @@ function unknownOption(name: string, key: string): ClerkError {
     name,
     `${owner === undefined ? `unknown option '${key}'` : `option '${key}' belongs to ${owner}`}; known options are ${[...requestKeys].join(', ')}`,
   );
-}
-
-function isPlainObject(value: unknown): boolean {
-  if (typeof value !== 'object' || value === null) return false;
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === Object.prototype || prototype === null;
 }
 
 function requestError(name: string, problem: string): ClerkError {

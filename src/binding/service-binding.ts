@@ -1,27 +1,31 @@
 import { AsyncResource } from 'node:async_hooks';
 import type { Dispatcher } from 'undici';
 import { describeValue } from '../core/describe-value.js';
-import { ClerkError } from '../core/errors.js';
+import { ClerkError, configError } from '../core/errors.js';
 import { releaseBody } from '../core/release-body.js';
 import type { RequestHandler } from '../core/transport.js';
-import { checkOptions, checkSignal, configError } from '../client/option-checks.js';
+import type { ClerkFetch } from '../client/fetch.js';
+import { checkOptions, checkSignal } from '../client/option-checks.js';
 import { BodyCollector } from '../invoke/body-collector.js';
 import type { EndpointPicker } from '../invoke/endpoint-picker.js';
 import { asClerkError } from '../invoke/classify-error.js';
 import { runCustomCall, type CallFunction } from '../invoke/custom-call.js';
 import { reserveEndpoint } from '../invoke/reserve-endpoint.js';
 import { afterDelay, type CallDeadline } from '../invoke/call-deadline.js';
-import { HttpCall } from '../invoke/http-call.js';
+import { DispatchedCall } from '../invoke/dispatched-call.js';
 import { isReplayable } from '../invoke/request-body.js';
 import { ResponseHandler } from '../transport/response-handler.js';
 import { acquireEndpoint, type AcquiredEndpoint } from './acquire-endpoint.js';
 import { checkKind, type BindConfig } from './bind-config.js';
 import type { Binding } from './binding.js';
+import { BoundClient } from './bound-client.js';
+import { CallInterception } from './call-interception.js';
 import { CallSettings } from './call-settings.js';
 import { explainBinding } from './explain-binding.js';
 import type { Explanation } from './explanation.js';
+import { withJsonBody } from './json-body.js';
 import { gatherResponses, type EndpointResult } from './gather-responses.js';
-import { asBytes, asText, parseJson } from './parse-body.js';
+import { asBytes, asText, parseJson } from './parse-response-body.js';
 import { PreparedRequest } from './prepared-request.js';
 import { copyOptions, RequestCopy } from './request-copy.js';
 import {
@@ -48,6 +52,9 @@ export class ServiceBinding implements Binding {
   readonly #config: BindConfig;
   readonly #settings: CallSettings;
   readonly #subject: string;
+  /** Undefined without interceptors of calls. */
+  readonly #interception: CallInterception | undefined;
+  #client: BoundClient | undefined;
 
   constructor(context: BindingCallContext, config: BindConfig) {
     this.name = config.name;
@@ -55,6 +62,8 @@ export class ServiceBinding implements Binding {
     this.#config = config;
     this.#subject = `Request to ${config.name}`;
     this.#settings = new CallSettings(context.clock, config);
+    const { call } = context.interceptors;
+    this.#interception = call.length === 0 ? undefined : new CallInterception(context, this.#settings, call);
   }
 
   request(options: RequestOptions): Promise<ClerkResponse> {
@@ -127,7 +136,7 @@ export class ServiceBinding implements Binding {
         throw configError(
           `${this.#subject}: gather() sends the body to each endpoint, but a stream or iterable can be read only once; pass a string, bytes, a Blob or FormData`,
         );
-      const copy = copyOptions(options);
+      const copy = copyOptions(withJsonBody(options, this.#subject));
       return await gatherResponses(this.#context, settings, (picker, deadline) =>
         this.#request(picker, copy, deadline),
       );
@@ -155,6 +164,18 @@ export class ServiceBinding implements Binding {
         connectOnly: true,
       },
     );
+  }
+
+  get fetch(): ClerkFetch {
+    return this.#boundClient.fetch;
+  }
+
+  get dispatcher(): Dispatcher {
+    return this.#boundClient.dispatcher;
+  }
+
+  get #boundClient(): BoundClient {
+    return (this.#client ??= new BoundClient(this, this.#context.service.clerk));
   }
 
   explain(): Explanation {
@@ -188,12 +209,17 @@ export class ServiceBinding implements Binding {
     try {
       if (typeof (options.path as unknown) !== 'string')
         throw configError(`${this.#subject}: path must be a string; got ${describeValue(options.path)}`);
+      // The call runs in the async context of the caller. A handler of `fetch` does not carry this context, so it is
+      // captured here.
+      const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
+      if (this.#interception !== undefined) {
+        this.#dispatchIntercepted(this.#interception, options, handler, scope, tlsOnly);
+        return;
+      }
       const affinity = this.#settings.affinityKey(options.affinity, options.path);
       const constraints =
         tlsOnly || affinity !== undefined ? { tlsOnly, affinity } : this.#settings.noConstraints;
-      // The call runs in the async context of the caller, which the handlers of `fetch` do not carry.
-      const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
-      new HttpCall(
+      new DispatchedCall(
         this.#context,
         this.#context.picker,
         new RequestCopy(options),
@@ -202,10 +228,26 @@ export class ServiceBinding implements Binding {
         constraints,
         this.#settings.deadline(this.#subject, options),
         scope,
+        this.#context.service.clerk.undici.createAbortError,
       ).start();
     } catch (error) {
       handler.onError(error as Error);
     }
+  }
+
+  #dispatchIntercepted(
+    interception: CallInterception,
+    options: Dispatcher.DispatchOptions & CallOptions,
+    handler: RequestHandler,
+    asyncContext: AsyncResource,
+    tlsOnly: boolean,
+  ): void {
+    this.#settings.kind(options);
+    const deadline = this.#settings.deadline(this.#subject, options);
+    const { picker } = this.#context;
+    interception
+      .open({ options, tlsOnly, picker, handler, deadline, asyncContext, convertsErrors: false })
+      .start();
   }
 
   #request(picker: EndpointPicker, options: RequestOptions, deadline?: CallDeadline): Promise<ClerkResponse> {
@@ -215,7 +257,7 @@ export class ServiceBinding implements Binding {
         const handler = new ResponseHandler(request, resolve, (error) =>
           reject(asClerkError(error, this.name)),
         );
-        request.start(handler, handler);
+        request.start(handler, handler, this.#interception);
       } catch (error) {
         reject(this.#refuse(options, error));
       }
@@ -237,7 +279,7 @@ export class ServiceBinding implements Binding {
         checkSignal(options.signal, this.#subject),
         this.#context.maxResponseSize,
       );
-      request.start(handler, handler);
+      request.start(handler, handler, this.#interception);
       const { body } = options;
       if (typeof body === 'object' && body !== null)
         handler.promise.catch((error: unknown) => releaseBody(body, error));
@@ -249,13 +291,14 @@ export class ServiceBinding implements Binding {
 
   #prepare(picker: EndpointPicker, options: RequestOptions, givenDeadline?: CallDeadline): PreparedRequest {
     checkRequest(options, this.name);
+    const sent = withJsonBody(options, this.#subject);
     const deadline = givenDeadline ?? this.#settings.deadline(this.#subject, options);
     const constraints =
       this.#config.affinity === undefined && options.affinity === undefined
         ? this.#settings.noConstraints
         : this.#settings.constraints(options.affinity, options.path);
     return new PreparedRequest(
-      options,
+      sent,
       this.#context,
       picker,
       this.#settings.kind(options),

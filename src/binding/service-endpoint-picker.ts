@@ -1,7 +1,7 @@
 import type { ConnectedCandidate } from '../core/candidate.js';
 import type { Clock } from '../core/clock.js';
 import type { Factory } from '../core/factory.js';
-import { idempotencyScopeOf } from '../invoke/at-most-once.js';
+import { idempotencyScopeOf } from '../invoke/idempotency-headers.js';
 import type { EndpointPicker, PickConstraints } from '../invoke/endpoint-picker.js';
 import { maxDialWaitMs } from '../invoke/retry-state.js';
 import { Balancer, type CandidateSet } from './balancer.js';
@@ -78,7 +78,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
     const { eligible } = candidates;
     const chosen = this.#balancer.pickFrom(candidates, now, constraints.affinity);
     if (chosen !== undefined && service.table.canDial(chosen, now)) return chosen;
-    // The policy picked no endpoint, or one in connection backoff.
+    // The policy picked no endpoint, or an endpoint in connection backoff.
     const available = eligible.find((candidate) => service.table.canDial(candidate, now));
     if (chosen === undefined && available !== undefined) throw policyChoseNoneError(this.#name, eligible);
     return available;

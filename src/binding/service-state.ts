@@ -26,20 +26,24 @@ import { StartingWait } from './starting-wait.js';
 import type { HealthSource } from '../health/health-reporter.js';
 
 /**
- * Interval between background lookups of a name whose resolution is stale. Lookups are made only while calls arrive.
+ * Interval between background lookups of a name whose resolution is stale, in ms. Lookups are made only while calls
+ * arrive.
  */
 const staleRefreshMs = 750;
 const maxBudgets = 32;
 
-/** What one clerk knows about one service. All bindings of the name share one instance. */
+/**
+ * State of one service in one clerk: resolution, endpoints with their health, attempt timeouts and retry budgets. All
+ * bindings of the name share one instance.
+ */
 export class ServiceState implements HealthSource {
   readonly table: EndpointTable;
   readonly attemptTimeouts = new AttemptTimeouts();
   /** Called after the endpoints of the service, or the health of an endpoint, changed. */
   readonly changeListeners = new Set<() => void>();
-  /** Set by the last binding with the option `probe`; `false` for no probes. */
+  /** The `probe` option of the last binding that set it; `false` switches probes off. */
   probe: ProbeRequest | false = defaultProbe;
-  /** The factory of a binding takes precedence over the factory of the registry. */
+  /** Whether a binding has a factory, which takes precedence over the factory of the registry. */
   hasOwnFactory = false;
   bindingCount = 0;
   excluded: readonly EndpointExclusion[] = [];
@@ -75,12 +79,14 @@ export class ServiceState implements HealthSource {
       isStarting: () => !this.#isClosed && this.isStarting,
       refresh: () => this.refresh(new Set()),
       changeListeners: this.changeListeners,
+      closeSignal: clerk.closeSignal,
     });
     this.readyWait = new ReadyWait({
       clock,
       asyncContext,
       refresh: () => this.refresh(new Set()),
       changeListeners: this.changeListeners,
+      closeSignal: clerk.closeSignal,
     });
     this.#watch = new ServiceWatch(name, clerk, (resolution) => this.applyResolution(resolution));
     this.table = new EndpointTable({
@@ -121,13 +127,16 @@ export class ServiceState implements HealthSource {
     return this.#resolution?.startable === true ? this.#registryFactory : undefined;
   }
 
-  /** Starts a background lookup if the resolution expires soon. */
+  /**
+   * Whether a call may use the resolution without a lookup. Starts a background lookup if the resolution expires
+   * soon.
+   */
   isFresh(now: number): boolean {
     const resolution = this.#resolution;
     if (resolution === undefined || this.table.members.length === 0) return false;
     if (!this.tickets.isReady) return false;
     if (resolution.ttlMs === Infinity) return true;
-    // A lookup would not find endpoints that a factory of the program started.
+    // A lookup would not find endpoints that a factory of the program started, so their resolution need not be fresh.
     const isSelfStarted = resolution.endpoints.length === 0 && this.#started.areSelfStarted;
     if (!isSelfStarted && !isFresh(resolution, now, this.clerk.clock.wallNow())) return false;
     if (now >= this.#refreshAt) this.#refreshInBackground(now);
@@ -154,7 +163,7 @@ export class ServiceState implements HealthSource {
       this.applyResolution(await this.clerk.resolver.refresh(this.name, suspects));
       if (!this.tickets.isReady) await this.tickets.prepare();
     } catch {
-      // A call that needs a resolution does its own lookup and reports its failure.
+      // A call that needs a resolution makes its own lookup and reports the error of that lookup.
     }
   }
 
@@ -179,7 +188,8 @@ export class ServiceState implements HealthSource {
     const { members } = this.table;
     if (hasDroppedStarted || previous?.endpoints !== resolution.endpoints || wasEnding !== this.#isEnding)
       this.#updateEndpoints();
-    // The registry has removed the last endpoint while calls wait for it in vain, so nothing else would end them.
+    // The registry has removed the last endpoint, and calls still wait there for a response that may never arrive. A
+    // new start lets these calls be retried before their deadline.
     const hasLostCalls = members.some(({ pending, unhealthySince }) => pending > 0 && unhealthySince !== 0);
     if (this.table.members.length === 0 && hasLostCalls) this.#restartIfDead();
     if (resolution.loads && !resolution.stale)
@@ -187,7 +197,7 @@ export class ServiceState implements HealthSource {
     this.#handleHealthQueries(previous, resolution);
   }
 
-  /** Whether the service has no endpoint that accepts connections, but one that is starting. */
+  /** Whether no endpoint of the service accepts connections yet, and at least one endpoint is starting. */
   get isStarting(): boolean {
     return this.table.members.length === 0 && (this.#resolution?.starting ?? 0) > 0;
   }
@@ -227,12 +237,12 @@ export class ServiceState implements HealthSource {
   /**
    * Starts the service again because no endpoint was reachable.
    *
-   * @param triedAt - when the failed attempt to connect began, on the monotonic clock; a later start of the service
-   * is not repeated
+   * @param triedAt - when the failed attempt to connect began, on the monotonic clock; if the service was started
+   * later, this call does nothing
    */
   async restartService(factory: Factory, triedAt: number): Promise<void> {
     const isRestarted = await this.#started.restart(factory, triedAt);
-    // Listed endpoints take precedence over the endpoints that the start returned.
+    // Looks the name up, because listed endpoints take precedence over the endpoints that the start returned.
     if (isRestarted && factory === this.#registryFactory) await this.refresh(new Set());
   }
 
@@ -325,14 +335,14 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Asks the registry to start the service if no endpoint can be reached. The registry starts nothing if an endpoint
-   * serves. No call waits for this start.
+   * Requests a start of the service from the registry if no endpoint can be reached. The registry refuses the start
+   * if an endpoint works. No call waits for this start.
    */
   #restartIfDead(): void {
     const { registryFactory: factory, hasOwnFactory } = this;
     if (factory === undefined || hasOwnFactory) return;
     if (this.table.members.some(({ unhealthySince }) => unhealthySince === 0)) return;
-    // A call that needs the start reports its failure.
+    // If the start fails, a call that needs the start reports the error.
     this.restartService(factory, this.clerk.clock.now()).catch(() => undefined);
   }
 }

@@ -1,15 +1,23 @@
 import type { ClerkContext } from '../client/clerk-context.js';
+import type { Clock } from '../core/clock.js';
 import type { Endpoint } from '../core/endpoint.js';
+import type { ServiceTicket, TicketSource } from '../core/service-ticket.js';
 
 /** The ticket for one service. Endpoints without keys get no ticket. */
 export class ServiceTickets {
-  readonly #source: ClerkContext['tickets'];
+  readonly #source: TicketSource | undefined;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #canonical: () => string;
   #isNeeded = false;
+  /** The last ticket of the source. Kept here, because a call needs the ticket several times. */
+  #last: ServiceTicket | undefined;
+  #lastVersion = 0;
+  #lastCanonical = '';
 
   /** @param canonical - returns the canonical name, once it is known */
-  constructor({ tickets }: Pick<ClerkContext, 'tickets'>, canonical: () => string) {
+  constructor({ tickets, clock }: Pick<ClerkContext, 'tickets' | 'clock'>, canonical: () => string) {
     this.#source = tickets;
+    this.#clock = clock;
     this.#canonical = canonical;
   }
 
@@ -18,9 +26,9 @@ export class ServiceTickets {
     this.#isNeeded = this.#source !== undefined && endpoints.some(({ keys }) => keys.length > 0);
   }
 
-  /** False while calls must wait for a ticket. */
+  /** Whether calls can be sent. False while calls must wait for a ticket. */
   get isReady(): boolean {
-    return !this.#isNeeded || this.#source?.cached(this.#canonical()) !== undefined;
+    return !this.#isNeeded || this.#valid() !== undefined;
   }
 
   /** @throws {@link ClerkError} when the registry refuses the ticket or does not respond */
@@ -29,7 +37,7 @@ export class ServiceTickets {
   }
 
   textFor({ keys }: Endpoint): string | undefined {
-    return keys.length === 0 ? undefined : this.#source?.cached(this.#canonical())?.text;
+    return keys.length === 0 ? undefined : this.#valid()?.text;
   }
 
   /**
@@ -43,7 +51,25 @@ export class ServiceTickets {
 
   /** Time until the ticket expires, in ms; undefined without a ticket. */
   expiresInMs(now: number): number | undefined {
-    const ticket = this.#isNeeded ? this.#source?.cached(this.#canonical()) : undefined;
+    const ticket = this.#isNeeded ? this.#valid() : undefined;
     return ticket && Math.max(0, ticket.expiresAt - now);
+  }
+
+  #valid(): ServiceTicket | undefined {
+    const source = this.#source;
+    if (source === undefined) return undefined;
+    const last = this.#last;
+    const canonical = this.#canonical();
+    if (
+      last !== undefined &&
+      canonical === this.#lastCanonical &&
+      source.version === this.#lastVersion &&
+      this.#clock.now() < last.freshUntil
+    )
+      return last;
+    this.#lastCanonical = canonical;
+    this.#lastVersion = source.version;
+    this.#last = source.cached(canonical);
+    return this.#last;
   }
 }

@@ -6,9 +6,9 @@ import { parseResolution } from '../resolve/parse-resolution.js';
 import { stopWatch } from '../resolve/stop-watch.js';
 
 /**
- * The watch of one name in the registry. If the watch cannot start, only lookups find changes, and a warning is logged.
- * An invalid snapshot is ignored, and only the first of several in a row is logged. No error reaches the registry that
- * delivers the snapshot.
+ * The watch of one name in the registry. If the watch cannot start, only lookups find changes, and a warning is
+ * logged. An invalid snapshot is ignored, and only the first of several in a row is logged. The callback that
+ * receives the snapshots never throws into the registry.
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
 export class ServiceWatch {

@@ -14,13 +14,13 @@ export interface StartedEndpointsOptions {
   readonly onStarted: () => void;
 }
 
-/** Endpoints that a factory started. They are used only while the registry lists no endpoint. */
+/** Endpoints that a factory started. These endpoints are used only while the registry lists no endpoint. */
 export class StartedEndpoints {
   readonly #options: StartedEndpointsOptions;
   #endpoints: readonly Endpoint[] = [];
   #lastResult: readonly Endpoint[] | undefined;
   #startedAt = 0;
-  /** If true, the registry also reports the end of the endpoints. */
+  /** Whether the registry started the endpoints. Its resolutions then also show when the endpoints have ended. */
   #startedByRegistry = false;
   #startCount = 0;
   #isVerified = false;
@@ -38,7 +38,7 @@ export class StartedEndpoints {
     return this.#startedAt;
   }
 
-  /** A lookup does not find endpoints that a factory of the program started. */
+  /** Whether a factory of the program started the endpoints. A lookup does not find such endpoints. */
   get areSelfStarted(): boolean {
     return this.#endpoints.length > 0 && !this.#startedByRegistry;
   }
@@ -62,8 +62,8 @@ export class StartedEndpoints {
   /**
    * Starts the service again because no endpoint was reachable.
    *
-   * @param triedAt - when the failed attempt to connect began, on the monotonic clock; a later start of the service
-   * is not repeated
+   * @param triedAt - when the failed attempt to connect began, on the monotonic clock; if the service was started
+   * later, this call does nothing
    * @returns whether the service was started again
    */
   async restart(factory: Factory, triedAt: number): Promise<boolean> {

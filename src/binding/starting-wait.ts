@@ -1,6 +1,7 @@
 import type { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../core/clock.js';
 import { nextChange } from './next-change.js';
+import { isAborted } from '../core/abort-signal.js';
 
 /** Interval between lookups while all endpoints are starting, in ms. A watch usually reports the change earlier. */
 const refreshIntervalMs = 500;
@@ -16,9 +17,11 @@ export interface StartingWaitInit {
   readonly refresh: () => Promise<void>;
   /** Called after each change of the endpoints. */
   readonly changeListeners: Set<() => void>;
+  /** Ends all waits when it aborts. */
+  readonly closeSignal: AbortSignal;
 }
 
-/** Calls wait here while no endpoint of a service accepts connections, but one is starting. */
+/** Calls wait here while no endpoint of a service accepts connections and at least one endpoint is starting. */
 export class StartingWait {
   readonly #init: StartingWaitInit;
   #wait: Promise<void> | undefined;
@@ -34,11 +37,13 @@ export class StartingWait {
   }
 
   async #untilStarted(): Promise<void> {
-    const { clock, asyncContext, isStarting, refresh, changeListeners } = this.#init;
+    const { clock, asyncContext, isStarting, refresh, changeListeners, closeSignal } = this.#init;
     const until = clock.now() + maxWaitMs;
-    while (isStarting() && clock.now() < until) {
-      await nextChange(clock, changeListeners, refreshIntervalMs);
-      if (isStarting()) await asyncContext.runInAsyncScope(refresh);
+    while (!isAborted(closeSignal) && isStarting() && clock.now() < until) {
+      await nextChange(clock, changeListeners, refreshIntervalMs, closeSignal);
+      if (!isAborted(closeSignal) && isStarting()) await asyncContext.runInAsyncScope(refresh);
     }
   }
 }
+
+/** A signal can abort during an `await`, which the type checker ignores. */

@@ -2,8 +2,9 @@ import type { CheckedCredentials, KeyTools } from '../core/credentials.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { EndpointTls } from '../core/endpoint-tls.js';
 import { ClerkError } from '../core/errors.js';
+import { certificatePem } from '../core/certificate-pem.js';
 
-/** Undefined if the endpoint has no key, or its certificate is unknown. */
+/** Returns undefined if the endpoint has no key, or if the certificate of the endpoint is unknown. */
 export function toEndpointTls(
   { id, keys, cert }: Endpoint,
   credentials: CheckedCredentials | undefined,
@@ -11,7 +12,7 @@ export function toEndpointTls(
 ): EndpointTls | undefined {
   if (keys.length === 0 || cert === undefined) return undefined;
   return {
-    ca: toPem(cert),
+    ca: certificatePem(cert),
     ...(credentials && { key: credentials.key, cert: credentials.cert }),
     minVersion: 'TLSv1.3',
     servername: '',
@@ -19,11 +20,9 @@ export function toEndpointTls(
     checkServerIdentity: (_hostname, { raw }) =>
       keys.includes(keyTools.pinOf(raw))
         ? undefined
-        : new ClerkError('ENDPOINT_UNPROVEN', `Endpoint ${id} must prove the key ${keys.join(' or ')}`),
+        : new ClerkError(
+            'ENDPOINT_UNPROVEN',
+            `Endpoint ${id} must prove the key ${keys.join(' or ')}; got a certificate with another key`,
+          ),
   };
-}
-
-function toPem(der: string): string {
-  const lines = der.match(/.{1,64}/g) ?? [];
-  return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n');
 }

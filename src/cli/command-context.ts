@@ -3,8 +3,9 @@ import type { Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import type { Identity } from '../core/identity.js';
 import type { KeyPin } from '../core/key-pin.js';
+import { openRegistryAdmin } from '../admin/open-registry-admin.js';
+import type { RegistryAdmin } from '../admin/index.js';
 import { addCommonOptions, commonOptionsOf, type CommonOptions } from './common-options.js';
-import { RegistryClient } from './registry-client.js';
 import { openCredentials } from './registry-credentials.js';
 import type { Io } from './io.js';
 import { Output } from './output.js';
@@ -13,18 +14,16 @@ import { registryUrls } from './registry-option.js';
 export type AddCommand = (program: Command, io: Io) => void;
 
 export interface CommandDefinition<Args extends unknown[]> {
-  /** In commander's syntax, such as `ls [glob]`. */
+  /** The command with its arguments in the syntax of commander, such as `ls [glob]`. */
   readonly usage: string;
   readonly summary: string;
   readonly description: string;
-  /** Default of `--timeout`. If undefined, 10,000 ms. */
+  /** Default of the option `--timeout`, in ms. Default 10,000. */
   readonly timeoutMs?: number;
   /**
-   * Additional time that `context.client` waits after `--timeout`, so that the registry itself can report the
-   * timeout.
+   * Whether the identity file is opened before the command runs. If false, the command must not use
+   * `context.registry`. Default true.
    */
-  readonly graceMs?: number;
-  /** False: the command reads identity files itself. `context.client` must not be used. Default true. */
   readonly opensIdentity?: boolean;
   readonly options?: (command: Command) => Command;
   readonly examples: readonly (readonly [line: string, what: string])[];
@@ -32,7 +31,9 @@ export interface CommandDefinition<Args extends unknown[]> {
   readonly run: (context: CommandContext, ...args: Args) => Promise<void>;
 }
 
-/** The registry, and what is proved there, as options of `createClerk` and `advertise`. */
+/**
+ * The addresses and keys of the registry, and the identity of the user, as options of `createClerk` and `advertise`.
+ */
 export interface RegistryOptions {
   readonly registry: readonly string[];
   readonly registryKey?: readonly KeyPin[];
@@ -48,13 +49,13 @@ export interface CommandContext {
   readonly options: CommonOptions;
   readonly registryOptions: RegistryOptions;
   readonly timeoutMs: number;
-  readonly client: RegistryClient;
+  readonly registry: RegistryAdmin;
 }
 
 const defaultTimeoutMs = 10_000;
 
 export function defineCommand<Args extends unknown[]>(definition: CommandDefinition<Args>): AddCommand {
-  const { usage, summary, description, timeoutMs = defaultTimeoutMs, graceMs = 0, run } = definition;
+  const { usage, summary, description, timeoutMs = defaultTimeoutMs, run } = definition;
   const { opensIdentity = true } = definition;
   return (program, io) => {
     const command = program.command(usage).summary(summary).description(description);
@@ -62,11 +63,11 @@ export function defineCommand<Args extends unknown[]>(definition: CommandDefinit
     addCommonOptions(command, timeoutMs);
     addExamples(command, definition.examples);
     command.action(async (...args: unknown[]) => {
-      const context = await createContext(io, command, graceMs, opensIdentity);
+      const context = await createContext(io, command, opensIdentity);
       try {
         await run(context, ...(args as Args));
       } finally {
-        await context.client.close();
+        await context.registry.close();
       }
     });
   };
@@ -83,16 +84,11 @@ export function addExamples(
   command.addHelpText('after', `\nExamples:\n${lines.join('\n')}\n`);
 }
 
-async function createContext(
-  io: Io,
-  command: Command,
-  graceMs: number,
-  opensIdentity: boolean,
-): Promise<CommandContext> {
+async function createContext(io: Io, command: Command, opensIdentity: boolean): Promise<CommandContext> {
   const options = commonOptionsOf(command);
   const timeoutMs =
     options.timeout ?? (command.getOptionValue('timeout') as number | undefined) ?? defaultTimeoutMs;
-  const { clock, env, stdout, stderr, connect } = io;
+  const { clock, env, stdout, stderr } = io;
   const credentials = opensIdentity ? await openCredentials(options, env) : undefined;
   const urls = registryUrls({
     option: options.registry,
@@ -100,7 +96,6 @@ async function createContext(
     identity: credentials?.identity?.registry,
     needsTls: credentials !== undefined,
   });
-  const connections = urls.map((url) => connect(url, credentials));
   const registryKey = credentials?.registryKeys;
   return {
     io,
@@ -115,6 +110,11 @@ async function createContext(
       identity: credentials?.identity,
     }),
     timeoutMs,
-    client: new RegistryClient(connections, clock, timeoutMs + graceMs),
+    registry: openRegistryAdmin({
+      urls,
+      credentials: credentials?.identity,
+      registryKeys: credentials?.registryKeys,
+      timeoutMs,
+    }),
   };
 }

@@ -38,6 +38,7 @@ const codes: Readonly<Record<ClerkErrorCode, number>> = {
   ABORTED: exitCodes.failed,
   OUTCOME_UNKNOWN: exitCodes.failed,
   BUDGET_EXHAUSTED: exitCodes.failed,
+  BODY_INVALID: exitCodes.failed,
   RESPONSE_INVALID: exitCodes.failed,
   BAD_STATUS: exitCodes.failed,
   FACTORY_FAILED: exitCodes.failed,

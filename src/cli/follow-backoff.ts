@@ -1,14 +1,16 @@
+import { abortableSleep } from '../core/abortable-sleep.js';
+import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import { isClerkError } from '../core/errors.js';
 import { exitCodeOf, exitCodes } from './exit-codes.js';
 import { styled, type Output } from './output.js';
 
-const firstBackoffMs = 250;
-const maxBackoffMs = 5_000;
+const backoff = { firstMs: 250, maxMs: 5_000 };
 
 /**
- * Backoff of a command that follows the registry. The command ends if the registry never responded. Later the backoff
- * doubles from 250 ms to 5 s, with full jitter, until the registry responds again. Each outage is printed once.
+ * Backoff of a command that prints changes until an interrupt. If the registry has never responded, the command fails
+ * at once. After an outage, the backoff doubles from 250 ms to 5,000 ms, with full jitter, until the registry
+ * responds again. Each outage is printed once.
  */
 export class FollowBackoff {
   readonly #clock: Clock;
@@ -32,18 +34,11 @@ export class FollowBackoff {
     const isOutage = isClerkError(error) && exitCodeOf(error.code) === exitCodes.unreachable;
     if (!isOutage || !this.#hasResponded) throw error;
     if (this.#failures === 0)
-      await this.#stderr.line(styled('faint', `${error.message}; the command keeps trying`));
-    const maxMs = Math.min(maxBackoffMs, firstBackoffMs * 2 ** this.#failures);
+      await this.#stderr.line(
+        styled('faint', `${error.message}; the command retries until the registry responds`),
+      );
     this.#failures += 1;
-    await new Promise<void>((resolve) => {
-      const end = (): void => {
-        timer.cancel();
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = this.#clock.setTimer(end, maxMs * this.#clock.random());
-      if (signal.aborted) end();
-      else signal.addEventListener('abort', end);
-    });
+    const delayMs = backoffMs(backoff, this.#failures, this.#clock.random());
+    await abortableSleep(this.#clock, delayMs, signal);
   }
 }

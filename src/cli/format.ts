@@ -1,6 +1,6 @@
 /**
- * Each unit: its length in ms, its name, and the precision of rounding in ms. Rounding comes first, so 999.7 ms
- * becomes 1 s.
+ * Each unit: its length in ms, its name, and the precision of rounding in ms. A value is rounded before its unit is
+ * chosen, so 999.7 ms becomes 1 s.
  */
 const units = [
   [86_400_000, 'd', 3_600_000],

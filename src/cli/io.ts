@@ -1,7 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
 import type { Clock } from '../core/clock.js';
-import type { RegistryConnection } from '../registry-client/connection.js';
-import type { RegistryCredentials } from './registry-credentials.js';
 
 export type OutputStream = Writable & { readonly isTTY?: boolean; readonly columns?: number };
 
@@ -11,8 +9,9 @@ export interface Io {
   readonly stderr: OutputStream;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
-  readonly connect: (url: string, credentials: RegistryCredentials | undefined) => RegistryConnection;
   readonly version: string;
   /** The first SIGINT or SIGTERM aborts the signal. The second one ends the process. */
   interruptSignal(): AbortSignal;
+  /** Calls `callback` when the npx process that started this program ends. Does nothing without npx. */
+  onNpxEnd(callback: () => void): void;
 }

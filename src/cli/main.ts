@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { packageVersion } from '../runtime/package-version.js';
+import { onParentEnd } from '../runtime/parent-process.js';
 import { systemClock } from '../runtime/system-clock.js';
-import { connectRegistry } from './connect-registry.js';
 import type { Io } from './io.js';
 import { run } from './program.js';
 import { sanitizeLine } from './sanitize.js';
@@ -27,9 +27,9 @@ const io: Io = {
   stderr: process.stderr,
   env: process.env,
   clock: systemClock,
-  connect: connectRegistry,
   version: packageVersion(),
   interruptSignal,
+  onNpxEnd,
 };
 
 let interruptController: AbortController | undefined;
@@ -46,8 +46,14 @@ function interruptSignal(): AbortSignal {
         if (controller.signal.aborted) process.exit(128 + number);
         controller.abort();
       });
+    onNpxEnd(() => controller.abort());
   }
   return interruptController.signal;
+}
+
+/** A signal can end npx without reaching the program that npx has started. The program must then end by itself. */
+function onNpxEnd(callback: () => void): void {
+  if (process.env['npm_command'] === 'exec') onParentEnd(systemClock, callback);
 }
 
 void run(process.argv.slice(2), io).then((code) => {

@@ -21,7 +21,8 @@ export async function printError(io: Io, command: Command | undefined, error: un
     await stderr.line(styled('bad', 'clerk: '), errorMessage(error));
     return exitCodes.failed;
   }
-  const message = adaptToShell(error.message);
+  const canSchedule = command?.options.some(({ long }) => long === '--when-expired') === true;
+  const message = adaptToShell(error.message, canSchedule);
   const hint = identityHint(error, command, io) ?? hintFor(error, command);
   const isCall = command?.name() === 'call';
   if (command !== undefined && wantsJson(command)) {
@@ -53,7 +54,7 @@ const stageTexts: Readonly<Record<Stage, string>> = {
 
 const executionTexts: Readonly<Record<Execution, string>> = {
   none: 'The request did not run',
-  unknown: 'Whether the request ran is unknown',
+  unknown: 'The request may have run',
   done: 'The request ran',
 };
 
@@ -66,19 +67,32 @@ function progressOf({ execution, outcomes }: ClerkError): object {
   };
 }
 
-/** Replaces advice for programmers, such as `pass recursive`, with options. Removes advice that has no option. */
-function adaptToShell(message: string): string {
-  return message
-    .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
-    .replaceAll(/; start one with 'npx clerk serve', or set another registry address/g, '')
-    .replace('set the option registryKey', 'set --registry-key')
-    .replace('pass the options registry and registryKey', 'give --registry and --registry-key')
-    .replace("pass the option 'identity', or set CLERK_IDENTITY", 'give --identity, or set $CLERK_IDENTITY')
-    .replace('or secure the registry', 'or secure the registry with clerk init')
-    .replace(/; request a new token and create a new key$/, '')
-    .replace(/^(\/\S+) must have the right (\S+) on (\S+); .*/, '$1 must have the right $2 on $3')
-    .replace('pass recursive', 'pass --recursive')
-    .replace(', or pass whenExpired', '');
+/**
+ * Replaces advice for programmers, such as `pass recursive`, with command-line options. Removes advice without such
+ * an option.
+ */
+function adaptToShell(message: string, canSchedule: boolean): string {
+  return (
+    message
+      // A hint below names the command that shows the rights.
+      .replace(/; the registry also hides a name [^;]*/, '')
+      .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
+      .replaceAll(/; start one with 'npx clerk serve', or set another registry address/g, '')
+      .replace('set the option registryKey', 'set --registry-key')
+      .replace('pass the options registry and registryKey', 'give --registry and --registry-key')
+      .replace("pass the option 'identity', or set CLERK_IDENTITY", 'give --identity, or set $CLERK_IDENTITY')
+      .replace('or secure the registry', 'or secure the registry with clerk init')
+      .replace(/; request a new token and create a new key$/, '')
+      .replace(/^(\/\S+) must have the right (\S+) on (\S+); .*/, '$1 must have the right $2 on $3')
+      .replace('clerk.list()', 'clerk ls')
+      .replace('allow more time with timeoutMs', 'give a longer --timeout')
+      .replace('pass recursive', 'pass --recursive')
+      .replace(
+        'pass whenExpired to schedule the change',
+        canSchedule ? 'give --when-expired to schedule the change' : 'retry later',
+      )
+      .replace('cancel that change, or retry', 'cancel that change with clerk cancel, or retry')
+  );
 }
 
 function hintFor(
@@ -131,11 +145,11 @@ function identityHint(
   if (
     code === 'NAME_NOT_FOUND' &&
     identity !== undefined &&
-    / does not exist$|^No service is registered as /.test(message)
+    / does not exist$|^No service is registered as |^No prefix of /.test(message)
   )
-    return 'A name that you may not read looks like an absent name; clerk acl explain shows your rights';
+    return 'The registry does not show names that you may not read; clerk acl explain shows your rights';
   if (code === 'ENDPOINT_UNPROVEN' && outcomes.length === 0)
-    return 'Another server may listen there, or the registry has another key now; compare --registry-key, $CLERK_REGISTRY_KEY or the identity file with the key that clerk serve and clerk registry-key print';
+    return 'Another server may listen at this address, or the registry may have another key now; compare --registry-key, $CLERK_REGISTRY_KEY or the identity file with the key that clerk serve and clerk registry-key print';
   if (code === 'REGISTRY_UNREACHABLE' && /http:\/\/.*(closed|reset)/i.test(message))
     return 'A registry with keys needs an https: address and an identity: --registry https://…, --identity FILE';
   return undefined;

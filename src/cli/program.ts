@@ -23,6 +23,7 @@ export async function run(given: readonly string[], io: Io): Promise<number> {
     return exitCodes.done;
   }
   try {
+    rejectSynonym(program, argv);
     await program.parseAsync(argv, { from: 'user' });
     return exitCodes.done;
   } catch (error) {
@@ -37,13 +38,50 @@ export async function run(given: readonly string[], io: Io): Promise<number> {
   }
 }
 
+/**
+ * Command names of other tools, with the matching command here. Commander suggests only names with a similar
+ * spelling.
+ */
+const synonyms: Readonly<Record<string, string>> = {
+  cp: 'link',
+  curl: 'call',
+  delete: 'rm',
+  find: 'search',
+  fetch: 'call',
+  get: 'resolve',
+  health: 'status',
+  info: 'status',
+  list: 'ls',
+  lookup: 'resolve',
+  move: 'mv',
+  register: 'advertise',
+  remove: 'rm',
+  rename: 'mv',
+  request: 'call',
+  restart: 'reset',
+  run: 'launch',
+  server: 'serve',
+  set: 'define',
+  start: 'launch',
+};
+
+function rejectSynonym(program: Command, [first = '']: readonly string[]): void {
+  if (!Object.hasOwn(synonyms, first)) return;
+  program.error(`error: unknown command '${first}'\n(Did you mean ${String(synonyms[first])}?)`, {
+    code: 'commander.unknownCommand',
+  });
+}
+
 /** `help acl allow` means `acl allow --help`; the help command of commander accepts one name only. */
 function helpArguments(argv: readonly string[]): readonly string[] {
   const [first, ...names] = argv;
   return first === 'help' && names.length > 1 ? [...names, '--help'] : argv;
 }
 
-/** An error in the options is noticed before the options are parsed. */
+/**
+ * Whether errors are printed as JSON. Reads the arguments directly, because parsing may fail before it reaches
+ * `--json`.
+ */
 function wantsJsonErrors(argv: readonly string[]): boolean {
   const end = argv.indexOf('--');
   return argv.slice(0, end < 0 ? undefined : end).includes('--json');
@@ -67,11 +105,13 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
     serve: async () => (await import('./commands/serve-command.js')).addServeCommand,
     status: async () => (await import('./commands/status-command.js')).addStatusCommand,
     audit: async () => (await import('./commands/audit-command.js')).addAuditCommand,
+    migrate: async () => (await import('./commands/migrate-command.js')).addMigrateCommand,
     salvage: async () => (await import('./commands/salvage-command.js')).addSalvageCommand,
   },
   'Lookup:': {
     ls: async () => (await import('./commands/ls-command.js')).addLsCommand,
     resolve: async () => (await import('./commands/resolve-command.js')).addResolveCommand,
+    search: async () => (await import('./commands/search-command.js')).addSearchCommand,
     whois: async () => (await import('./commands/whois-command.js')).addWhoisCommand,
     explain: async () => (await import('./commands/explain-command.js')).addExplainCommand,
     watch: async () => (await import('./commands/watch-command.js')).addWatchCommand,
@@ -84,6 +124,9 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
     link: async () => (await import('./commands/link-command.js')).addLinkCommand,
     mv: async () => (await import('./commands/mv-command.js')).addMvCommand,
     rm: async () => (await import('./commands/rm-command.js')).addRmCommand,
+    mkdir: async () => (await import('./commands/mkdir-command.js')).addMkdirCommand,
+    cancel: async () => (await import('./commands/cancel-command.js')).addCancelCommand,
+    apply: async () => (await import('./commands/import-command.js')).addApplyCommand,
     export: async () => (await import('./commands/export-command.js')).addExportCommand,
     import: async () => (await import('./commands/import-command.js')).addImportCommand,
   },
@@ -105,7 +148,10 @@ const commands: Readonly<Record<string, Readonly<Record<string, () => Promise<Ad
   },
 };
 
-/** Returns undefined if the first argument is not a command. The help and suggestions need all commands. */
+/**
+ * Returns the one command to load. Returns undefined if the first argument is not a command. All commands are then
+ * loaded, because the help and the suggestions list them.
+ */
 function requestedCommand(argv: readonly string[]): string | undefined {
   const [first] = argv;
   return Object.values(commands).some((group) => first !== undefined && Object.hasOwn(group, first))

@@ -7,7 +7,7 @@ import type { CommonOptions } from './common-options.js';
 import { registryUrls } from './registry-option.js';
 
 /** What a command proves to the registry, and what the registry must prove. */
-export interface RegistryCredentials {
+export interface CommandCredentials {
   readonly identity: Identity | undefined;
   readonly registryKeys: readonly KeyPin[];
 }
@@ -15,8 +15,8 @@ export interface RegistryCredentials {
 type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
- * Returns undefined when neither an identity nor a key of the registry is given. The modules of identities are loaded
- * by commands with an identity only, for a fast start.
+ * Returns undefined when neither an identity nor a key of the registry is given. Loads the modules for identities
+ * only if an identity is given, for a fast start.
  *
  * @throws {@link ClerkError} `IDENTITY_INVALID` when the identity file is missing or invalid, its enrollment is
  *   unfinished, or other users can read it
@@ -24,13 +24,13 @@ type Environment = Readonly<Record<string, string | undefined>>;
 export async function openCredentials(
   options: CommonOptions,
   env: Environment,
-): Promise<RegistryCredentials | undefined> {
+): Promise<CommandCredentials | undefined> {
   const path = identityPath(options, env);
   const pins = registryPins(options, env);
   const given = path === undefined ? undefined : givenUrls(options, env);
   if (path === undefined) return pins && { identity: undefined, registryKeys: pins };
   const { openIdentity } = await import('../identity/index.js');
-  // With these options, the file learns the key that the registry proves.
+  // With these options, the key that the registry proves is written to the identity file.
   const identity = await openIdentity(definedFields({ file: path, registryKey: pins, registry: given }));
   if (identity.registryKeys.length === 0)
     throw new ClerkError(

@@ -1,6 +1,6 @@
-import { parseAddress } from '../core/address.js';
 import { ClerkError } from '../core/errors.js';
 import { quote } from '../core/describe-value.js';
+import { parseRegistryList } from '../registry-client/registry-access.js';
 import { defaultRegistryUrl, defaultSecuredRegistryUrl } from '../protocol/limits.js';
 
 export interface RegistryOptionSources {
@@ -9,7 +9,7 @@ export interface RegistryOptionSources {
   /** A comma-separated list. */
   readonly environment: string | undefined;
   readonly identity?: readonly string[] | undefined;
-  /** Whether a key is proved to the registry, or by the registry. */
+  /** Whether an identity or a registry key is given. Both need TLS. */
   readonly needsTls: boolean;
 }
 
@@ -23,18 +23,12 @@ export function registryUrls({
   const text = option ?? (environment === '' ? undefined : environment);
   if (text === undefined)
     return identity.length > 0 ? identity : [needsTls ? defaultSecuredRegistryUrl : defaultRegistryUrl];
-  const urls = text.split(',').map((part) => part.trim());
-  return urls.map((url) => {
-    if (!/^https?:\/\//.test(url))
-      throw new ClerkError(
-        'CONFIG_INVALID',
-        `${source} must be a list of registry URLs such as ${defaultRegistryUrl}; got ${quote(url)}`,
-      );
-    if (needsTls && !url.startsWith('https:'))
-      throw new ClerkError(
-        'CONFIG_INVALID',
-        `${source} must have https: addresses, because an identity or a registry key is given; got ${quote(url)}; write https:, or unset CLERK_IDENTITY and CLERK_REGISTRY_KEY for a registry without keys`,
-      );
-    return parseAddress(url).text;
-  });
+  const urls = parseRegistryList(text, source);
+  const plain = urls.find((url) => needsTls && !url.startsWith('https:'));
+  if (plain !== undefined)
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `${source} must have https: addresses, because an identity or a registry key is given; got ${quote(plain)}; write https:, or unset CLERK_IDENTITY and CLERK_REGISTRY_KEY for a registry without keys`,
+    );
+  return urls;
 }

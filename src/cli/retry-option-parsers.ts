@@ -8,12 +8,16 @@ export function attemptTimeoutOption(text: string): number | AttemptTimeoutOptio
   const at = text.indexOf('..');
   if (at < 0) {
     if (Number.isNaN(Number(text)))
-      throw new InvalidArgumentError('The value must be a time such as 200, or bounds such as 50..500.');
+      throw new InvalidArgumentError(
+        'The value must be a time in ms such as 200, or bounds in ms such as 50..500.',
+      );
     return millisecondsOption(text);
   }
   const [min, max] = [text.slice(0, at), text.slice(at + 2)];
   if (min === '' && max === '')
-    throw new InvalidArgumentError('The value must be a time such as 200, or bounds such as 50..500.');
+    throw new InvalidArgumentError(
+      'The value must be a time in ms such as 200, or bounds in ms such as 50..500.',
+    );
   const bounds = {
     ...(min !== '' && { min: partOf('the lower bound', min, millisecondsOption) }),
     ...(max !== '' && { max: partOf('the upper bound', max, millisecondsOption) }),

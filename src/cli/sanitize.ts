@@ -16,7 +16,7 @@ export function sanitizeText(text: string): string {
   return escapeLines(text.replace(/\r\n/g, '\n'));
 }
 
-/** Valid JSON has unsafe characters within strings only. */
+/** Escapes the serialized text, because valid JSON has unsafe characters only within strings. */
 export function sanitizedJson(value: unknown): string {
   return escapeText(JSON.stringify(value));
 }

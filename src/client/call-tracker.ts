@@ -3,11 +3,26 @@ import { ClerkError } from '../core/errors.js';
 export class CallTracker {
   #count = 0;
   #isClosed = false;
+  #isDestroyed = false;
   #onIdle: (() => void) | undefined;
+
+  /** Whether `close` was called. */
+  get isClosed(): boolean {
+    return this.#isClosed;
+  }
+
+  /** Whether `destroy` was called. */
+  get isDestroyed(): boolean {
+    return this.#isDestroyed;
+  }
+
+  get isOpen(): boolean {
+    return !this.#isClosed && !this.#isDestroyed;
+  }
 
   /** @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed */
   assertOpen(): void {
-    if (this.#isClosed) throw clerkClosedError();
+    if (!this.isOpen) throw clerkClosedError();
   }
 
   /**
@@ -27,11 +42,18 @@ export class CallTracker {
     this.#isClosed = true;
   }
 
+  destroy(): void {
+    this.#isDestroyed = true;
+  }
+
   get inFlight(): number {
     return this.#count;
   }
 
-  /** May be called once, while calls are in flight. Also resolves after {@link CallTracker.stopWaiting}. */
+  /**
+   * Resolves when no call is in flight, or after {@link CallTracker.stopWaiting}. May be called only once, while
+   * calls are in flight.
+   */
   whenIdle(): Promise<void> {
     return new Promise((resolve) => (this.#onIdle = resolve));
   }
@@ -42,5 +64,5 @@ export class CallTracker {
 }
 
 export function clerkClosedError(): ClerkError {
-  return new ClerkError('CLERK_CLOSED', 'The clerk is closed; create a new one with createClerk()');
+  return new ClerkError('CLERK_CLOSED', 'The clerk is closed; create a new clerk with createClerk()');
 }

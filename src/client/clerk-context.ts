@@ -1,4 +1,5 @@
 import type { AsyncResource } from 'node:async_hooks';
+import type { Dispatcher } from 'undici';
 import type { AddressPolicy } from '../core/address-policy.js';
 import type { Clock } from '../core/clock.js';
 import type { CredentialSource, KeyTools } from '../core/credentials.js';
@@ -7,9 +8,9 @@ import type { EventSink } from '../core/events.js';
 import type { Logger } from '../core/logger.js';
 import type { Locality } from '../core/locality.js';
 import type { Registry } from '../core/registry.js';
-import type { RetryLoop } from '../core/retry-loop.js';
 import type { TicketSource } from '../core/service-ticket.js';
 import type { Transport } from '../core/transport.js';
+import type { UndiciPort } from '../core/undici-port.js';
 import type { CallTracker } from './call-tracker.js';
 import type { ClerkConfig } from './config.js';
 import type { GroupedWarnings } from './grouped-warnings.js';
@@ -24,19 +25,18 @@ export interface ClerkContext {
   readonly timerWheel: TimerWheel;
   readonly transport: Transport;
   readonly registry: Registry;
-  /** Error of the last request to the bundled registry, if it got no response. */
+  /** Error of the last request to the bundled registry, if that request got no response. */
   readonly registryFailure: () => ClerkError | undefined;
-  /** Undefined: the program proves no identity. */
+  /** Undefined if the program proves no identity. */
   readonly credentials: CredentialSource | undefined;
   readonly keyTools: Pick<KeyTools, 'pinOf'>;
-  /** Undefined: calls carry no tickets. */
+  /** Undefined if calls carry no tickets. */
   readonly tickets: TicketSource | undefined;
   readonly resolver: CachedResolver;
   readonly lastKnownGood: LastKnownGood;
   readonly reporter: EventSink;
   readonly logger: Logger;
   readonly watchWarnings: GroupedWarnings;
-  readonly retry: RetryLoop;
   readonly locality: Locality;
   readonly ownAddresses: () => readonly string[];
   readonly addressPolicy: AddressPolicy;
@@ -45,6 +45,9 @@ export interface ClerkContext {
   readonly subsetSeed: () => number;
   readonly callTracker: CallTracker;
   readonly asyncContext: AsyncResource;
+  /** The dispatcher of the clerk, which is created after this context. */
+  readonly dispatcher: () => Dispatcher;
+  readonly undici: UndiciPort;
   /** Aborts when the clerk is destroyed. After `close`, aborts when the last call has ended. */
   readonly closeSignal: AbortSignal;
 }

@@ -17,15 +17,25 @@ import type { Resolved } from './resolved.js';
 export interface Clerk extends AsyncDisposable {
   /**
    * An undici dispatcher. A request to a host under `.clerk` becomes a call of this clerk. Every other request goes
-   * to the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes the clerk, but not the
-   * dispatcher of the option.
+   * to the dispatcher in the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes the clerk.
+   * The dispatcher of the option stays open. `clerk.dispatcher` then rejects all requests, including those to other
+   * hosts.
    */
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Dispatcher & {
+    /** Whether the dispatcher was closed. */
+    readonly closed: boolean;
+    /** Whether the dispatcher was destroyed, or has finished closing. */
+    readonly destroyed: boolean;
+  };
 
   /**
-   * `fetch` with {@link Clerk.dispatcher} as its dispatcher. A host under `.clerk` has the segments of a name in
-   * reverse order: `http://orders.shop.clerk` calls `/shop/orders`. A failed call rejects with a `TypeError`, as
-   * `fetch` does. The cause of the `TypeError` is a {@link ClerkError}.
+   * `fetch` of the implied binding of a name: the binding that {@link Clerk.bind} creates without options. Hosts
+   * under `.clerk` are called through this binding. Any other host is called as by {@link Clerk.dispatcher}. For a
+   * binding with options, use {@link Binding.fetch}.
+   *
+   * A host under `.clerk` has the segments of a name in reverse order: `http://orders.shop.clerk` calls
+   * `/shop/orders`. A failed call rejects with a `TypeError`, as `fetch` does. The cause of the `TypeError` is a
+   * {@link ClerkError}.
    */
   readonly fetch: ClerkFetch;
 
@@ -80,9 +90,9 @@ export interface Clerk extends AsyncDisposable {
   ): Promise<readonly SearchEntry[]>;
 
   /**
-   * Watches the names that match a glob. Yields the current state of every matching name, then every change. Ends when
-   * the program leaves the loop or the clerk closes. A slow reader may miss intermediate changes, but never the latest
-   * state of a name. A watch does not keep the process alive.
+   * Watches the names that match a glob. Yields the current state of every matching name, then every change. Ends
+   * when the program leaves the loop or the clerk closes. A slow reader may miss intermediate changes, and always
+   * receives the latest state of each name. A watch does not keep the process alive.
    *
    * @throws {@link ClerkError} `NAME_INVALID`, `CONFIG_INVALID`, `CLERK_CLOSED`; the iterator throws `ABORTED` when the
    * signal aborts, and `REGISTRY_UNREACHABLE` when the registry cannot start the watch
@@ -111,8 +121,8 @@ export interface Clerk extends AsyncDisposable {
   /**
    * Closes the clerk: rejects new calls with `CLERK_CLOSED`, waits for the end of calls in flight and their response
    * bodies, then releases all resources. After the `closeTimeoutMs` of {@link createClerk}, fails the remaining calls
-   * and response bodies. May be called repeatedly. Rejects if the registry fails to close; all other resources are
-   * released even then.
+   * and response bodies. May be called repeatedly. Rejects if the registry fails to close. All other resources are
+   * then released too.
    */
   close(): Promise<void>;
 
@@ -120,8 +130,8 @@ export interface Clerk extends AsyncDisposable {
    * Closes the clerk without waiting for calls in flight. Waits at most 1 s for the registry to close. May be called
    * repeatedly. Rejects as {@link Clerk.close} does.
    *
-   * @param error - error with which the calls in flight fail. Any error but a `ClerkError` becomes the cause of a
-   * `CLERK_CLOSED` error. Default: an error with the code `CLERK_CLOSED`
+   * @param error - error with which the calls in flight fail. An error that is not a `ClerkError` becomes the cause
+   * of a `CLERK_CLOSED` error. Default: an error with the code `CLERK_CLOSED`
    */
   destroy(error?: Error | null): Promise<void>;
 

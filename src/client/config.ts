@@ -1,10 +1,8 @@
 import type { Dispatcher } from 'undici';
-import { parseAddress, type Address } from '../core/address.js';
+import { configError } from '../core/errors.js';
 import { definedFields } from '../core/defined-fields.js';
 import { describeValue } from '../core/describe-value.js';
-import { defaultRegistryUrl, defaultSecuredRegistryUrl } from '../protocol/limits.js';
 import { allowedAddressProblem } from '../core/address-policy.js';
-import { ClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import { parseName } from '../core/name.js';
 import type { Registry } from '../core/registry.js';
@@ -12,8 +10,17 @@ import { defaultMaxResponseSize } from '../core/response-limit.js';
 import type { Runtime } from '../core/runtime.js';
 import type { TlsOptions } from '../core/transport.js';
 import type { StaticAddresses } from '../registry/static-registry.js';
-import { provesKeys, toIdentityConfig, type IdentityConfig } from './identity-config.js';
-import { checkInteger, checkObject, checkString, configError, rejectUnknownKeys } from './option-checks.js';
+import { registryUrlsOf } from '../registry-client/registry-access.js';
+import { serverRegistryOf } from '../registry/remote/remote-registry.js';
+import { toIdentityConfig, type IdentityConfig } from './identity-config.js';
+import {
+  checkInteger,
+  checkInterceptors,
+  checkObject,
+  checkString,
+  rejectUnknownKeys,
+  type InterceptorLists,
+} from './option-checks.js';
 import { clerkKeys } from './option-keys.js';
 import type { ClerkOptions } from './options.js';
 
@@ -23,11 +30,11 @@ export interface ClerkConfig extends IdentityConfig {
   readonly root: string;
   readonly tls: TlsOptions;
   readonly connections: number;
-  /** Undefined: half of the files that the process may have open. */
+  /** If undefined, half of the maximum number of open files of the process applies. */
   readonly maxSockets: number | undefined;
   readonly maxPending: number;
   readonly closeTimeoutMs: number;
-  /** In bytes; may be Infinity. */
+  /** Maximum size in bytes; may be Infinity. */
   readonly maxResponseSize: number;
   readonly allowAddresses: readonly string[];
   readonly redirects: 'all' | 'names';
@@ -35,6 +42,7 @@ export interface ClerkConfig extends IdentityConfig {
   readonly zone: string | undefined;
   readonly dispatcher: Dispatcher | undefined;
   readonly undici: Readonly<Record<string, unknown>>;
+  readonly interceptors: InterceptorLists;
   readonly runtime: Partial<Runtime>;
   readonly logger: Logger | undefined;
 }
@@ -45,12 +53,12 @@ export const defaults = Object.freeze({
   maxPending: 1_024,
   closeTimeoutMs: 30_000,
   subsetSize: 100,
-  /** Applies to each cache of the clerk. @see [C8.3](../../docs/guarantees.md#c8-3) */
+  /** Maximum number of names in each cache of the clerk. @see [C8.3](../../docs/guarantees.md#c8-3) */
   maxNames: 10_000,
   lookupTimeoutMs: 5_000,
-  /** An expired resolution may be used for this time. @see [C1.4](../../docs/guarantees.md#c1-4) */
+  /** Time in ms for which an expired resolution may be used. @see [C1.4](../../docs/guarantees.md#c1-4) */
   maxStaleMs: 3_600_000,
-  /** Allowed second attempts by hedging, as a share of the calls in the last 10 s. */
+  /** Maximum number of hedges, as a fraction of the calls in the last 10 s. */
   hedgeBudgetRatio: 0.05,
 });
 
@@ -101,10 +109,11 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     throw configError('createClerk: dispatcher must have a dispatch method');
   const integer = (key: keyof ClerkOptions, min: number, max: number, byDefault: number): number =>
     given[key] === undefined ? byDefault : checkInteger(given[key], min, max, `createClerk: ${key}`);
-  const registry = toRegistryConfig(options.registry, provesKeys(given));
+  const registry = toRegistryConfig(given);
+  const urls = isUrlList(registry) ? registry : undefined;
   return Object.freeze({
     registry,
-    ...toIdentityConfig(given, isUrlList(registry) ? registry : undefined),
+    ...toIdentityConfig(given, urls, urls !== undefined || serverRegistryOf(registry) !== undefined),
     snapshotFile: checkString(given.snapshotFile, 'createClerk: snapshotFile'),
     root:
       options.root === undefined || options.root === '/' || options.root === ''
@@ -123,6 +132,7 @@ export function toClerkConfig(options: ClerkOptions): ClerkConfig {
     dispatcher,
     // An undefined value would override a default of undici.
     undici: Object.freeze(definedFields(options.undici ?? {})),
+    interceptors: checkInterceptors(given.interceptors, 'createClerk: interceptors'),
     runtime: options.runtime ?? {},
     logger: options.logger,
   });
@@ -158,39 +168,13 @@ export function isUrlList(registry: ClerkConfig['registry']): registry is readon
   return Array.isArray(registry);
 }
 
-function toRegistryConfig(given: unknown, isSecured: boolean): ClerkConfig['registry'] {
-  if (typeof given === 'object' && given !== null && !Array.isArray(given))
-    return given as Registry | StaticAddresses;
-  const environmentValue = process.env.CLERK_REGISTRY;
-  const isFromEnvironment = given === undefined && environmentValue !== undefined && environmentValue !== '';
-  const subject = isFromEnvironment ? '$CLERK_REGISTRY' : 'createClerk: registry';
-  const list: unknown = isFromEnvironment
-    ? environmentValue.split(',')
-    : given === undefined
-      ? isSecured
-        ? defaultSecuredRegistryUrl
-        : defaultRegistryUrl
-      : given;
-  const urls = (Array.isArray(list) ? list : [list]) as readonly unknown[];
-  if (urls.length === 0)
-    throw configError(
-      `${subject} must contain at least one URL; got an empty list; add a URL, or remove the option`,
-    );
-  return Object.freeze(urls.map((url) => checkServerUrl(url, subject)));
-}
-
-function checkServerUrl(url: unknown, subject: string): string {
-  if (typeof url !== 'string' || !/^https?:/i.test(url.trim()))
-    throw configError(
-      `${subject} must be an http: or https: URL such as '${defaultRegistryUrl}', ${subject.startsWith('$') ? 'or several such URLs separated by commas' : 'a list of such URLs, an object of static addresses, or an object with a resolve method'}; got ${describeValue(url)}`,
-    );
-  return parseServerAddress(url.trim(), subject).text;
-}
-
-function parseServerAddress(url: string, subject: string): Address {
-  try {
-    return parseAddress(url);
-  } catch (error) {
-    throw new ClerkError('CONFIG_INVALID', `${subject}: ${errorMessage(error)}`, { cause: error });
-  }
+function toRegistryConfig(given: Readonly<Record<string, unknown>>): ClerkConfig['registry'] {
+  const { registry } = given;
+  if (typeof registry === 'object' && registry !== null && !Array.isArray(registry))
+    return registry as Registry | StaticAddresses;
+  return registryUrlsOf(
+    given,
+    'createClerk: registry',
+    'an object of static addresses, or an object with a resolve method',
+  );
 }

@@ -1,13 +1,13 @@
-import type { Dispatcher } from 'undici';
 import type { BindingCache } from '../binding/binding-cache.js';
 import type { Binding } from '../binding/binding.js';
 import type { ClerkResponse, RequestOptions } from '../binding/request-options.js';
+import { withJsonBody } from '../binding/json-body.js';
 import { copyOptions } from '../binding/request-copy.js';
 import { asClerkError } from '../invoke/classify-error.js';
 import { describeValue } from '../core/describe-value.js';
 import { releaseBody } from '../core/release-body.js';
 import type { Clock, Timer } from '../core/clock.js';
-import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
+import { ClerkError, errorMessage, isClerkError, configError } from '../core/errors.js';
 import type { ClerkEvent } from '../core/events.js';
 import type { Logger } from '../core/logger.js';
 import type { ListEntry, SearchEntry } from '../core/registry.js';
@@ -19,7 +19,7 @@ import type { ClerkConfig } from './config.js';
 import { ClerkEvents, type ClerkListener } from './events.js';
 import type { ClerkFetch } from './fetch.js';
 import type { NameChange } from './name-watch.js';
-import { checkObject, checkOptions, configError } from './option-checks.js';
+import { checkObject, checkOptions } from './option-checks.js';
 import type { BindOptions } from './options.js';
 import { splitPath } from './path-prefixes.js';
 import type { RegistryQueries } from './registry-queries.js';
@@ -35,7 +35,7 @@ export interface ClerkDependencies {
   readonly bindings: BindingCache;
   readonly queries: RegistryQueries;
   readonly lastKnownGood: LastKnownGood;
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Clerk['dispatcher'];
   readonly fetch: ClerkFetch;
   readonly controller: AbortController;
   readonly closeRegistry: () => Promise<void>;
@@ -50,7 +50,7 @@ const queryKeys: readonly (keyof QueryOptions)[] = ['signal'];
 const maxRegistryCloseMs = 1_000;
 
 export class DefaultClerk implements Clerk {
-  readonly dispatcher: Dispatcher;
+  readonly dispatcher: Clerk['dispatcher'];
   readonly fetch: ClerkFetch;
   readonly #dependencies: ClerkDependencies;
   #closing: Promise<void> | undefined;
@@ -74,17 +74,16 @@ export class DefaultClerk implements Clerk {
         throw configError(
           `clerk.request(): the path is given twice, as '${path}' and within the options; remove the path from the options`,
         );
-      const copy = copyOptions(options);
-      const { resolutions, durationMs } = await queries.lookupWithin(path, names, copy);
-      const boundIndex = resolutions.findIndex((resolution) => resolution.kind === 'bound');
-      if (boundIndex < 0)
+      const copy = copyOptions(withJsonBody(options, `Request to '${path}'`));
+      const { name, durationMs } = await queries.findService(path, names, copy);
+      if (name === undefined)
         throw new ClerkError(
           'NAME_NOT_FOUND',
           `No prefix of '${path}' is the name of a registered service; check the path, or list names with clerk.list()`,
         );
       return await bindings
-        .forName(names[boundIndex] as string)
-        .requestAfterLookup(durationMs, { ...copy, path: remainder(boundIndex) });
+        .forName(name)
+        .requestAfterLookup(durationMs, { ...copy, path: remainder(names.indexOf(name)) });
     } catch (error) {
       const clerkError = asClerkError(error, path);
       releaseBody((options as typeof options | null)?.body, clerkError);
@@ -162,7 +161,7 @@ export class DefaultClerk implements Clerk {
 
   async #destroyCalls(reason: Error): Promise<void> {
     const { bindings, callTracker, timerWheel } = this.#dependencies;
-    callTracker.close();
+    callTracker.destroy();
     const error = isClerkError(reason)
       ? reason
       : new ClerkError('CLERK_CLOSED', `The clerk was destroyed: ${reason.message}`, { cause: reason });
@@ -180,7 +179,7 @@ export class DefaultClerk implements Clerk {
   }
 
   async #closeInTime(): Promise<void> {
-    const { clock, config, saveSnapshot } = this.#dependencies;
+    const { callTracker, clock, config, saveSnapshot } = this.#dependencies;
     let timer: Timer | undefined;
     const timeout = new Promise<'late'>((resolve) => {
       timer = clock.setTimer(() => resolve('late'), config.closeTimeoutMs);
@@ -190,6 +189,7 @@ export class DefaultClerk implements Clerk {
     } finally {
       timer?.cancel();
       await saveSnapshot();
+      callTracker.destroy();
     }
   }
 
@@ -201,7 +201,7 @@ export class DefaultClerk implements Clerk {
       count === 0
         ? 'the registry or a connection did not close'
         : `${String(count)} ${count === 1 ? 'call or response body has' : 'calls or response bodies have'} not ended; read or discard each response body, and release each acquired endpoint`;
-    logger.warn(`clerk.close() waited ${afterMs} and now destroys what is left: ${left}`);
+    logger.warn(`clerk.close() waited ${afterMs} and now ends all remaining calls and connections: ${left}`);
     const error = `The clerk was closed, and the call did not end within ${afterMs}`;
     await this.#destroyCalls(new ClerkError('CLERK_CLOSED', error));
     this.#closeRegistry().catch((cause: unknown) =>

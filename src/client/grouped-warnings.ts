@@ -4,13 +4,13 @@ import type { Logger } from '../core/logger.js';
 const groupMs = 1_000;
 
 /**
- * Logs a warning about a name. Equal warnings about other names within the next second are counted, and logged as one
- * line. An outage of the registry thus causes two lines, not one for each name.
+ * Logs a warning about a name. Equal warnings about other names in the next 1 s are counted and logged as one line. A
+ * registry outage therefore logs two lines, not one line per name.
  */
 export class GroupedWarnings {
   readonly #clock: Pick<Clock, 'setTimer'>;
   readonly #logger: Logger;
-  /** Number of further names, by problem. */
+  /** Number of names after the first, by problem. */
   readonly #counts = new Map<string, number>();
 
   constructor(clock: Pick<Clock, 'setTimer'>, logger: Logger) {

@@ -1,9 +1,10 @@
 import type { Endpoint } from '../core/endpoint.js';
-import { sleep, withTimeout } from '../core/clock.js';
+import { sleep } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import { runWithoutInbound } from '../core/inbound-request.js';
 import { parseSnapshot } from '../core/parse-snapshot.js';
+import { withDeadline } from '../core/with-deadline.js';
 import { defaults } from './config.js';
 import { parseResolution } from '../resolve/parse-resolution.js';
 import { stopWatch } from '../resolve/stop-watch.js';
@@ -17,9 +18,12 @@ export interface NamePut {
   readonly name: string;
   /** All endpoints of the service; empty if the entry is a link to another name. */
   readonly endpoints: readonly Endpoint[];
-  /** Number of further endpoints that have registered before they accept connections; absent when there is none. */
+  /**
+   * Number of endpoints that have registered before they accept connections. `endpoints` omits these endpoints.
+   * Absent when the number is 0.
+   */
   readonly starting?: number;
-  /** Revision of the entry, exactly as the registry sent the revision. */
+  /** Revision of the entry, unchanged from the registry. */
   readonly revision: string;
   /** Name to which the entry links; undefined if the entry is a service. */
   readonly target: string | undefined;
@@ -40,16 +44,16 @@ const pollIntervalMs = 2_000;
 type PendingNext = { resolve(result: IteratorResult<NameChange>): void; reject(error: unknown): void };
 
 /**
- * The registry sends complete snapshots; the iterator yields their differences. The deadline of an inbound request
- * does not limit the watch. An invalid snapshot is ignored, and only the first of several in a row is logged. No
- * error reaches the registry.
+ * Watches names. The registry sends complete snapshots, and the iterator yields the changes between them. The
+ * deadline of an inbound request does not limit the watch. An invalid snapshot is ignored, and only the first of
+ * several in a row is logged. The snapshot callback never throws into the registry.
  */
 export function watchNames(
   clerk: ClerkContext,
   glob: string,
   signal: AbortSignal | undefined,
 ): AsyncIterableIterator<NameChange> {
-  // A new change of a name replaces its unread change.
+  // A new change of a name replaces an older change of the same name that the caller has not read.
   const queue = new Map<string, NameChange>();
   const knownNames = new Map<string, KnownName>();
   const pendingNexts: PendingNext[] = [];
@@ -111,7 +115,7 @@ export function watchNames(
     clerk.closeSignal.addEventListener('abort', onClosed);
     if (registry.watch) {
       const onError = (error: unknown): void => {
-        // A caller that has received nothing yet would wait forever.
+        // A refused watch delivers no snapshot, so a caller without a snapshot would wait forever.
         if (!hasSnapshot && isClerkError(error) && error.code === 'LIMIT_EXCEEDED') stop(error);
         else
           clerk.logger.warn(
@@ -162,7 +166,7 @@ function isFrozen(resolution: unknown): boolean {
 }
 
 /**
- * Returns the differences to `knownNames`, the previous snapshot, and updates `knownNames`.
+ * Returns the changes from `knownNames`, the previous snapshot, to `snapshot`, and updates `knownNames`.
  * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot is invalid; `knownNames` is then unchanged
  */
 function applySnapshot(
@@ -222,7 +226,7 @@ async function pollRegistry(
   if (isPattern && registry.list === undefined)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `clerk.watch('${glob}') requires a registry with a watch or a list method`,
+      `clerk.watch('${glob}') requires a registry with a watch or list method; watch a name without '*', or use another registry`,
     );
   while (!isDone()) {
     try {
@@ -249,19 +253,17 @@ async function withLookupTimeout<T>(
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const { clock, closeSignal } = clerk;
-  const controller = new AbortController();
-  const stop = (): void => controller.abort(closeSignal.reason);
-  closeSignal.addEventListener('abort', stop);
-  try {
-    return await withTimeout(clock, defaults.lookupTimeoutMs, run(controller.signal), () => {
-      const error = new ClerkError(
-        'REGISTRY_UNREACHABLE',
-        `the registry did not respond within ${String(defaults.lookupTimeoutMs)} ms`,
-      );
-      controller.abort(error);
-      return error;
-    });
-  } finally {
-    closeSignal.removeEventListener('abort', stop);
-  }
+  return withDeadline(
+    {
+      clock,
+      limitMs: defaults.lookupTimeoutMs,
+      onTimeout: () =>
+        new ClerkError(
+          'REGISTRY_UNREACHABLE',
+          `the registry did not respond within ${String(defaults.lookupTimeoutMs)} ms`,
+        ),
+      parents: [{ signal: closeSignal, error: () => closeSignal.reason as unknown }],
+    },
+    run,
+  );
 }

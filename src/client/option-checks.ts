@@ -1,11 +1,8 @@
 import { describeValue } from '../core/describe-value.js';
 import { allowListeners, isAbortSignal } from '../core/abort-signal.js';
-import { ClerkError } from '../core/errors.js';
+import { configError } from '../core/errors.js';
+import type { Interceptor, Interceptors } from '../core/interceptors.js';
 import { optionOwner } from './option-keys.js';
-
-export function configError(message: string): ClerkError {
-  return new ClerkError('CONFIG_INVALID', message);
-}
 
 export function checkObject(value: unknown, subject: string): Record<string, unknown> {
   if (typeof value !== 'object' || value === null || Array.isArray(value))
@@ -13,7 +10,7 @@ export function checkObject(value: unknown, subject: string): Record<string, unk
   return value as Record<string, unknown>;
 }
 
-/** @param unsupported - options that this version does not support, for a more precise error message */
+/** @param unsupported - options that get a separate error message, because this version does not support them */
 export function rejectUnknownKeys(
   given: object,
   known: readonly string[],
@@ -70,3 +67,26 @@ export function checkSignal(signal: unknown, subject: string): AbortSignal | und
   }
   throw configError(`${subject}: signal must be an AbortSignal; got ${describeValue(signal)}`);
 }
+
+export type InterceptorLists = Readonly<Record<'call' | 'attempt', readonly Interceptor[]>>;
+
+const interceptorLevels = ['call', 'attempt'] as const;
+
+/** @param subject - the option, such as `createClerk: interceptors` */
+export function checkInterceptors(value: unknown, subject: string): InterceptorLists {
+  if (value === undefined) return noInterceptors;
+  const given = checkObject(value, subject);
+  rejectUnknownKeys(given, interceptorLevels, subject);
+  for (const level of interceptorLevels) {
+    const list = given[level];
+    if (list === undefined) continue;
+    if (!Array.isArray(list) || list.some((each) => typeof each !== 'function'))
+      throw configError(
+        `${subject}.${level} must be a list of functions (dispatch) => (options, handler) => …; got ${describeValue(list)}`,
+      );
+  }
+  const { call = [], attempt = [] } = given as Interceptors;
+  return Object.freeze({ call: Object.freeze([...call]), attempt: Object.freeze([...attempt]) });
+}
+
+const noInterceptors: InterceptorLists = Object.freeze({ call: [], attempt: [] });

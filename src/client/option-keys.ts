@@ -19,6 +19,7 @@ export const clerkKeys = Object.keys({
   zone: true,
   dispatcher: true,
   undici: true,
+  interceptors: true,
   runtime: true,
   logger: true,
 } satisfies Record<keyof ClerkOptions, true>);
@@ -37,10 +38,11 @@ export const bindKeys = Object.keys({
   kind: true,
   waitForReady: true,
   hedge: true,
+  interceptors: true,
   factory: true,
 } satisfies Record<keyof BindOptions, true>);
 
-const requestOnlyKeys = ['signal', 'method', 'path', 'headers', 'body', 'query'];
+const requestOnlyKeys = ['signal', 'method', 'path', 'headers', 'body', 'json', 'query'];
 
 export function optionOwner(key: string): string | undefined {
   if (clerkKeys.includes(key)) return 'createClerk()';

@@ -2,13 +2,13 @@ import type { Dispatcher } from 'undici';
 import type { CredentialProvider, CredentialSource } from '../core/credentials.js';
 import type { Factory } from '../core/factory.js';
 import type { CallKind } from '../core/idempotency.js';
+import type { Interceptors } from '../core/interceptors.js';
 import type { Logger } from '../core/logger.js';
 import type { Policy, PolicyFunction, PolicyName } from '../core/policy.js';
-import type { Registry } from '../core/registry.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.js';
 import type { Runtime } from '../core/runtime.js';
 import type { TlsOptions } from '../core/transport.js';
-import type { StaticAddresses } from '../registry/static-registry.js';
+import type { RegistrySource } from '../registry/to-registry.js';
 
 /** Options of {@link createClerk}. All options are optional. An unknown option is rejected with `CONFIG_INVALID`. */
 export interface ClerkOptions {
@@ -17,12 +17,13 @@ export interface ClerkOptions {
    *
    * - the URL of a registry server (`http(s)://host:port`), or a list of URLs of equivalent servers
    * - static addresses: an object whose keys are absolute names
-   * - an object with a `resolve` method: a {@link Registry}, `firstOf(…)`, `union(…)` or `mount(…)`
+   * - an object with a `resolve` method: a `Registry` of `binding-clerk/extend`, `remoteRegistry(…)`, `firstOf(…)`,
+   *   `union(…)` or `mount(…)`. Closing the clerk closes this object.
    *
    * Default: the URLs in `$CLERK_REGISTRY`, separated by commas. Without that variable,
    * `http://127.0.0.1:4711`; with an identity or a registry key, `https://127.0.0.1:4711`.
    */
-  readonly registry?: string | readonly string[] | Registry | StaticAddresses | undefined;
+  readonly registry?: RegistrySource | undefined;
   /**
    * File in which the clerk stores the last resolution of each name. A restarted program can then call services while
    * the registry is unreachable. A resolution from the file is used for at most one hour. Default: no file.
@@ -47,8 +48,8 @@ export interface ClerkOptions {
    */
   readonly identity?: string | CredentialSource | CredentialProvider | undefined;
   /**
-   * Key that the registry must prove: `sha256/…`, as `clerk init` prints it. Several keys are needed while the key
-   * changes. Default: `$CLERK_REGISTRY_KEY`, otherwise the keys in the identity file.
+   * Key that the registry must prove: `sha256/…`, as `clerk init` prints it. Give the old and the new key while the
+   * operator replaces the key. Default: `$CLERK_REGISTRY_KEY`, otherwise the keys in the identity file.
    *
    * @see [C7.1](../../docs/guarantees.md#c7-1)
    */
@@ -56,9 +57,9 @@ export interface ClerkOptions {
   /**
    * Whether requests carry a ticket of the registry.
    *
-   * - `required` an endpoint without a key is not called
-   * - `offered` an endpoint without a key is called without proof and without a ticket
-   * - `off` no ticket is requested; endpoints with keys must prove them
+   * - `required`: endpoints without a key are not called
+   * - `offered`: endpoints without a key are called, without proof of a key and without a ticket
+   * - `off`: no ticket is requested; an endpoint with a key must still prove the key
    *
    * Default: `required` with an identity, otherwise `off`.
    *
@@ -69,13 +70,13 @@ export interface ClerkOptions {
   readonly tls?: TlsOptions | undefined;
   /**
    * Maximum number of connections per endpoint, 1 … 10,000. Calls of kind `once` use separate connections with the
-   * same maximum. A connection that was replaced because the endpoint was silent is not counted. Default 64.
+   * same maximum. A connection that was replaced because it received no data does not count. Default 64.
    */
   readonly connections?: number | undefined;
   /**
    * Maximum number of open sockets to all endpoints together, 1 … 1,000,000. At the maximum, a call without a free
    * connection waits until a socket closes. Sockets for health probes and registries do not count. Default: half of
-   * the files that the process may have open.
+   * the maximum number of open files of the process.
    */
   readonly maxSockets?: number | undefined;
   /**
@@ -84,31 +85,32 @@ export interface ClerkOptions {
    */
   readonly maxPending?: number | undefined;
   /**
-   * Longest wait of {@link Clerk.close} for calls in flight and unread response bodies, in ms, an integer ≥ 0. Then
-   * `close` fails the remaining calls and logs a warning. Default 30,000.
+   * Maximum time for which {@link Clerk.close} waits for calls in flight and unread response bodies, in ms, an
+   * integer ≥ 0. After this time, `close` fails the remaining calls and logs a warning. Default 30,000.
    */
   readonly closeTimeoutMs?: number | undefined;
   /**
    * Maximum size of a response body that is read whole, in bytes after decoding: an integer ≥ 1, or Infinity. Applies
-   * to `json`, `text` and `bytes` of a binding, to the methods of the same names and `arrayBuffer`, `blob` and
-   * `formData` of response bodies, including those of `clerk.fetch`. A larger body, and a decoded body above 1 MiB that
-   * is more than 200 times as large as the encoded body, fails with `BODY_TOO_LARGE`. A body that is read as a stream
-   * has no limit. Default 67,108,864 (64 MiB).
+   * to `json`, `text` and `bytes` of a binding. Also applies to `json`, `text`, `bytes`, `arrayBuffer`, `blob` and
+   * `formData` of a response, including responses of `clerk.fetch`. A larger body fails with `BODY_TOO_LARGE`. A
+   * decoded body above 1 MiB also fails if it is more than 200 times as large as the encoded body. A body that is
+   * read as a stream has no limit. Default 67,108,864 (64 MiB).
    *
-   * The option `maxResponseSize` of `undici` counts the bytes of a body as they are sent, and also limits streams.
+   * The option `maxResponseSize` of `undici` limits the encoded size of a body, also of a body that is read as a
+   * stream.
    */
   readonly maxResponseSize?: number | undefined;
   /**
-   * Addresses of endpoints to which the clerk connects beside its default: IP addresses, CIDR blocks such as
+   * Addresses of endpoints to which the clerk connects in addition to its default: IP addresses, CIDR blocks such as
    * `169.254.7.0/24`, and Unix sockets such as `unix:/run/orders.sock`. By default, the clerk does not connect to
-   * link-local, metadata and unspecified IP addresses, also when a host name leads to them. A Unix socket must be owned
-   * by root or by the user of the program, and its group and others must not have the right to write. Addresses of
-   * registries are not checked. Default: none.
+   * link-local, metadata and unspecified IP addresses, even when a host name resolves to such an address. A Unix
+   * socket must be owned by root or by the user of the program. Only the owner may have the right to write. Addresses
+   * of registries are not checked. Default: none.
    */
   readonly allowAddresses?: readonly string[] | undefined;
   /**
-   * Which redirects `clerk.fetch` follows. `all`: like `fetch`, which sends the body to another host after a status 307
-   * or 308. `names`: only those to hosts under `.clerk`; any other redirect rejects with `FORBIDDEN`. Default `all`.
+   * Which redirects `clerk.fetch` follows. `all`: like `fetch`, which sends the body to another host after a status
+   * 307 or 308. `names`: redirects to hosts under `.clerk`; any other redirect fails with `FORBIDDEN`. Default `all`.
    */
   readonly redirects?: 'all' | 'names' | undefined;
   /**
@@ -132,8 +134,13 @@ export interface ClerkOptions {
    */
   readonly undici?: Readonly<Record<string, unknown>> | undefined;
   /**
-   * Replaces the clock, the source of random numbers or the transport, for example in tests. Default: those of the
-   * system.
+   * Interceptors of the HTTP calls of all bindings, in undici's form. These interceptors wrap the interceptors of a
+   * binding. Not applied to probes and to requests to registries. Default: none.
+   */
+  readonly interceptors?: Interceptors | undefined;
+  /**
+   * Replaces the clock, the source of random numbers or the transport, for example in tests. Default: the clock,
+   * random numbers and transport of the system.
    */
   readonly runtime?: Partial<Runtime> | undefined;
   /**
@@ -174,22 +181,22 @@ export interface BindOptions {
   readonly subsetSize?: number | undefined;
   /**
    * Timeout of a call in ms, above 0 and at most 2^31 − 1. For `json`, `text` and `bytes`, the timeout includes the
-   * response body. For `request`, `fetch` and the dispatcher, the timeout ends with the response headers; then
+   * response body. For `request`, `fetch` and the dispatcher, the timeout excludes the response body, to which
    * undici's `bodyTimeout` applies. Default: the timeout of the service config, otherwise 10,000.
    */
   readonly timeoutMs?: number | undefined;
   /**
    * Timeout of a request with its response body, in ms, above 0 and at most 2^31 − 1. When the time is over, the
-   * response body fails with `DEADLINE_EXCEEDED`. For `json`, `text`, `bytes` and `call()`, the shorter one of
+   * response body fails with `DEADLINE_EXCEEDED`. For `json`, `text`, `bytes` and `call()`, the shorter of
    * `timeoutMs` and this time applies. Default: none; after the response headers, undici's `bodyTimeout` limits the
    * time between two chunks.
    */
   readonly totalTimeoutMs?: number | undefined;
   /**
    * Attempt timeout: the time, in ms, after which a call that may be retried starts a second attempt at another
-   * endpoint. The first attempt continues. A number above 0 fixes the time. With bounds, the time is learned from the
-   * latencies of the route class. A time of `timeoutMs` or more has no effect. Default: the setting of the service
-   * config, otherwise as in {@link AttemptTimeoutOptions}.
+   * endpoint. The first attempt continues. A number above 0 fixes the time. An object sets bounds for a time that is
+   * learned from the latencies of the route class. A time of `timeoutMs` or more has no effect. Default: the setting
+   * of the service config, otherwise as in {@link AttemptTimeoutOptions}.
    */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions | undefined;
   /**
@@ -199,13 +206,14 @@ export interface BindOptions {
   readonly retries?: RetryOptions | false | undefined;
   /**
    * Request that checks whether an ejected endpoint responds again. `false`: no such request is sent, and only calls
-   * show whether the endpoint responds. All bindings of one name share this request, and a `bind` with this option
-   * changes the request for all of them. Default: `OPTIONS /`.
+   * show whether the endpoint responds. All bindings of one name share this request. A later `bind` with this option
+   * changes the request for all of these bindings. Default: `OPTIONS /`.
    */
   readonly probe?: ProbeOptions | false | undefined;
   /**
    * Returns the route class of a request. Attempt timeouts are learned for each pair of HTTP method and route class.
-   * Called for each request; should return few different strings. Default: the first segment of the path.
+   * Called for each request. Should return few different strings, because at most 256 pairs are learned separately.
+   * Default: the first segment of the path.
    */
   readonly routeOf?: ((method: string, path: string) => string) | undefined;
   /**
@@ -214,9 +222,9 @@ export interface BindOptions {
    */
   readonly kind?: CallKind | undefined;
   /**
-   * Whether a call waits until its deadline while no endpoint can be used: the name is not registered, the service has no
-   * endpoint or none that matches, the registry does not respond, or every endpoint refuses connections. Such a call
-   * counts for `maxPending`. Once its request may have been sent, it waits no longer. Default `false`.
+   * Whether a call waits until its deadline while no endpoint can be used. Reasons are: the name is not registered,
+   * no endpoint matches, the registry does not respond, or every endpoint refuses connections. Such a call counts for
+   * `maxPending`. A call whose request may have been sent does not wait. Default `false`.
    */
   readonly waitForReady?: boolean | undefined;
   /**
@@ -224,17 +232,28 @@ export interface BindOptions {
    * response. The first response is used, and the other attempt is cancelled. Second attempts count against the
    * hedging budget (`budgetRatio`) and the retry budget. Default `false`.
    *
-   * With `true`, the second attempt starts after a delay: the time within which 95 % of the requests with the same
-   * HTTP method and route class got a response.
+   * With `true`, the second attempt starts after the 95th percentile of the latencies of requests with the same HTTP
+   * method and route class.
    *
    * @see [Decision 025](../../docs/decisions/025-hedging.md)
    */
   readonly hedge?: boolean | HedgeOptions | undefined;
-  /** Starts a service that has no endpoint. Default: the registry starts the service, if it can start services. */
+  /**
+   * Interceptors of the HTTP calls of this binding, in undici's form. The interceptors of the clerk wrap these
+   * interceptors. Default: none.
+   */
+  readonly interceptors?: Interceptors | undefined;
+  /**
+   * Starts a service that has no endpoint. Default: the registry starts the service, if the registry can start
+   * services.
+   */
   readonly factory?: Factory | undefined;
 }
 
-/** The request that checks whether an ejected endpoint responds again. Any response is a sign of life. */
+/**
+ * The request that checks whether an ejected endpoint responds again. Any response, even an error status, shows that
+ * the endpoint responds.
+ */
 export interface ProbeOptions {
   /** HTTP method: `OPTIONS`, `HEAD` or `GET`. Default `OPTIONS`. */
   readonly method?: 'OPTIONS' | 'HEAD' | 'GET' | undefined;
@@ -245,10 +264,10 @@ export interface ProbeOptions {
 /** Options of hedging. */
 export interface HedgeOptions {
   /**
-   * Time between the starts of the first and the second attempt, in ms, ≥ 0. By default, the time is learned: only
-   * the fraction `budgetRatio` of the requests with the same HTTP method and route class takes longer.
+   * Time between the starts of the first and the second attempt, in ms, ≥ 0. Default: a learned latency that only the
+   * fraction `budgetRatio` of the requests with the same HTTP method and route class exceeds.
    */
   readonly afterMs?: number | undefined;
-  /** Allowed second attempts as a share of the calls in the last 10 s, above 0 and at most 1. Default 0.05. */
+  /** Maximum number of hedges, as a fraction of the calls in the last 10 s, above 0 and at most 1. Default 0.05. */
   readonly budgetRatio?: number | undefined;
 }

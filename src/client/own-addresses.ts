@@ -1,6 +1,6 @@
 import type { Clock } from '../core/clock.js';
 
-/** The addresses are cached, because a read takes about 0.1 ms. */
+/** The addresses of the host are cached for this time in ms, because a read takes about 0.1 ms. */
 const maxAgeMs = 1_000;
 
 export function createOwnAddresses(clock: Clock): () => readonly string[] {

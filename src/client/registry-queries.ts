@@ -1,22 +1,22 @@
-import type { ResolvedService } from '../core/resolution-result.js';
-import { withTimeout } from '../core/clock.js';
 import { ClerkError, copyError, errorMessage, isClerkError } from '../core/errors.js';
 import { currentInbound } from '../core/inbound-request.js';
 import { parseGlob } from '../core/glob.js';
 import { absoluteName } from '../core/name.js';
 import type { ListEntry, SearchEntry } from '../core/registry.js';
+import { withDeadline } from '../core/with-deadline.js';
 import { checkTimeout } from '../binding/bind-config.js';
 import { defaults } from './config.js';
 import type { RequestOptions } from '../binding/request-options.js';
-import { minAttemptMs } from '../invoke/resend-safety.js';
+import { minAttemptMs } from '../invoke/call-deadline.js';
+import { findLongestPrefix } from './longest-prefix.js';
 import { toResolved, type Resolved } from './resolved.js';
 import type { ClerkContext } from './clerk-context.js';
 import { checkSignal } from './option-checks.js';
 import { watchNames, type NameChange } from './name-watch.js';
 
 /**
- * Every query but a watch has a timeout, ends by the deadline of the inbound request that the program is serving, and
- * keeps the process alive.
+ * Queries of the program to the registry. Every query except a watch has a timeout and keeps the process alive. Such
+ * a query ends by the deadline of the inbound request that the program is serving.
  */
 export class RegistryQueries {
   readonly #clerk: ClerkContext;
@@ -37,20 +37,22 @@ export class RegistryQueries {
   }
 
   /**
-   * Looks several names up within the timeout of a call, and within the deadline of the inbound request. The results
-   * have the order of `names`.
+   * Finds the longest of several names that is a service, within the timeout of a call and the deadline of the
+   * inbound request. Returns undefined if no name is a service.
+   *
+   * @param names - the prefixes of a path, longest first
    * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the registry has not responded within the timeout
    */
-  async lookupWithin(
+  async findService(
     path: string,
     names: readonly string[],
     { signal, timeoutMs = defaults.timeoutMs }: Pick<RequestOptions, 'signal' | 'timeoutMs'>,
-  ): Promise<{ readonly resolutions: readonly ResolvedService[]; readonly durationMs: number }> {
-    const { clock } = this.#clerk;
+  ): Promise<{ readonly name: string | undefined; readonly durationMs: number }> {
+    const { clock, resolver, lastKnownGood } = this.#clerk;
     const startedAt = clock.now();
     const limitMs = checkTimeout(timeoutMs, `Request to ${path}`);
-    const resolutions = await this.#query(
-      () => Promise.all(names.map((name) => this.#clerk.resolver.resolve(name))),
+    const name = await this.#query(
+      () => findLongestPrefix(names, resolver, lastKnownGood),
       signal,
       limitMs,
       () => {
@@ -58,7 +60,7 @@ export class RegistryQueries {
         return new ClerkError('DEADLINE_EXCEEDED', text);
       },
     );
-    return { resolutions, durationMs: clock.now() - startedAt };
+    return { name, durationMs: clock.now() - startedAt };
   }
 
   list(glob: string, signal: AbortSignal | undefined): Promise<readonly ListEntry[]> {
@@ -107,8 +109,9 @@ export class RegistryQueries {
   }
 
   /**
-   * A query fails after the lookup timeout, after `callTimeoutMs`, at the deadline of the inbound request, when
-   * `callerSignal` aborts, or when the clerk closes. The signal for `run` then aborts.
+   * Runs a query. The query fails after the lookup timeout of 5,000 ms, after `callTimeoutMs`, or at the deadline of
+   * the inbound request. It also fails when `callerSignal` aborts or the clerk closes. The signal for `run` then
+   * aborts.
    * @param callTimeoutMs - timeout of the call that needs the result
    */
   async #query<T>(
@@ -122,8 +125,8 @@ export class RegistryQueries {
     callTracker.assertOpen();
     if (signal?.aborted === true) throw abortedError(signal);
     const inboundLeftMs = (currentInbound()?.deadlineAt ?? Infinity) - clock.now();
-    if (inboundLeftMs < minAttemptMs) throw inboundDeadlineError('was not started');
-    const controller = new AbortController();
+    if (inboundLeftMs < minAttemptMs)
+      throw inboundDeadlineError(`was not started because less than ${String(minAttemptMs)} ms were left`);
     const keepAlive = {
       expiresAt: 0,
       previous: undefined,
@@ -135,32 +138,26 @@ export class RegistryQueries {
     const limitMs = Math.min(ownLimitMs, inboundLeftMs);
     const ownError = ownLimitMs === callTimeoutMs ? callTimeoutError : registryTimeoutError;
     timerWheel.set(keepAlive, clock.now() + limitMs);
-    let fail!: (error: ClerkError) => void;
-    const failure = new Promise<never>((_resolve, reject) => (fail = reject));
-    const onAbort = (): void => {
-      controller.abort(signal?.reason);
-      fail(abortedError(signal as AbortSignal));
-    };
-    const onClosed = (): void => fail(copyError(closeSignal.reason) as ClerkError);
-    signal?.addEventListener('abort', onAbort);
-    closeSignal.addEventListener('abort', onClosed);
     try {
-      return await withTimeout(
-        clock,
-        limitMs,
-        Promise.race([run(controller.signal), failure]),
-        limitMs === ownLimitMs ? ownError : () => inboundDeadlineError('got no response'),
+      return await withDeadline(
+        {
+          clock,
+          limitMs,
+          onTimeout: limitMs === ownLimitMs ? ownError : () => inboundDeadlineError('got no response'),
+          parents: [
+            { signal, error: abortedError, forwardsReason: true },
+            { signal: closeSignal, error: () => copyError(closeSignal.reason) },
+          ],
+        },
+        run,
       );
     } catch (error) {
-      controller.abort(error);
       if (isClerkError(error)) throw error;
       throw new ClerkError('REGISTRY_UNREACHABLE', `The registry query failed: ${errorMessage(error)}`, {
         cause: error,
       });
     } finally {
       timerWheel.clear(keepAlive);
-      signal?.removeEventListener('abort', onAbort);
-      closeSignal.removeEventListener('abort', onClosed);
     }
   }
 }

@@ -16,7 +16,10 @@ export interface Resolved {
   readonly path: readonly ResolutionStep[];
   /** All endpoints; empty when the service has no endpoint. */
   readonly endpoints: readonly Endpoint[];
-  /** Number of further endpoints that have registered before they accept connections; absent when there is none. */
+  /**
+   * Number of endpoints that have registered before they accept connections. `endpoints` omits these endpoints.
+   * Absent when the number is 0.
+   */
   readonly starting?: number;
   /** Load-balancing policy of the service config; undefined when the service config sets no policy. */
   readonly policy: string | undefined;
@@ -29,15 +32,15 @@ export interface Resolved {
   /** Revision of the result, unchanged from the registry. */
   readonly revision: string;
   /**
-   * The registry guarantees for this time, in ms from the start of the lookup, that the path and the service config
-   * do not change. 0 without a guarantee. @see [C1.2](../../docs/guarantees.md#c1-2)
+   * Time from the start of the lookup, in ms, for which the registry guarantees the path and the service config. 0
+   * without a guarantee. @see [C1.2](../../docs/guarantees.md#c1-2)
    */
   readonly guaranteedMs: number;
   /** Time from the start of the lookup, in ms, in which the result may be used without another lookup. */
   readonly usableMs: number;
   /** Time since the start of the lookup, in ms. */
   readonly ageMs: number;
-  /** Whether the result has expired but is used, because the registry has delivered no newer one. */
+  /** Whether the result is used although it has expired, because the registry has delivered no newer result. */
   readonly stale: boolean;
 }
 

@@ -10,45 +10,56 @@ export interface TicketCacheOptions {
   /** Requests a ticket from the registry. */
   readonly request: (service: string) => Promise<ReceivedTicket>;
   readonly maxNames: number;
-  /** For requests for which no call waits. */
+  /** Async context of background renewals, for which no call waits. */
   readonly asyncContext: AsyncResource;
 }
 
 interface Entry {
   ticket: ServiceTicket | undefined;
   discardedAt: number;
-  /** Time until the next discard may follow. */
+  /** Minimum time between two discards, in ms. */
   discardIntervalMs: number;
-  /** Discards that did not wait. */
+  /** Number of discards before the end of `discardIntervalMs`. */
   quickDiscards: number;
   /** When the ticket is renewed in the background. */
   renewAt: number;
   pending: Promise<ServiceTicket> | undefined;
 }
 
-/** A ticket is renewed after this part of its life. */
+/** A ticket is renewed in the background after this fraction of its lifetime. */
 const renewalFraction = 0.8;
 /** Interval between two background renewals after a failure, and the first interval between two discards. */
 const minIntervalMs = 1_000;
 /** Each further discard doubles the interval, up to this maximum. */
 const maxDiscardIntervalMs = 60_000;
-/** A restored registry may take two incarnations, one shortly after the other. */
+/**
+ * Maximum number of discards before the end of the interval. A restored registry may change its incarnation twice
+ * within a short time, so a service may refuse two tickets.
+ */
 const maxQuickDiscards = 2;
-/** After a refusal, a restored registry may not know the service for this time, or not respond. */
+/**
+ * Time after a discard, in ms, in which a failed request to the registry is repeated. A restored registry may at
+ * first not respond, or not know the service.
+ */
 const maxRecoveryMs = 2_000;
 const recoveryPollMs = 100;
 
 /**
- * Tickets by canonical name. A ticket is used until its end, even if the registry is unreachable.
+ * Caches tickets by canonical name. A ticket is used until it expires, even if the registry is unreachable.
  * @see [C7.2](../../docs/guarantees.md#c7-2)
  */
 export class TicketCache implements TicketSource {
   readonly #options: TicketCacheOptions;
   #entries: LruMap<Entry>;
+  #version = 0;
 
   constructor(options: TicketCacheOptions) {
     this.#options = options;
     this.#entries = this.#createEntries();
+  }
+
+  get version(): number {
+    return this.#version;
   }
 
   cached(service: string): ServiceTicket | undefined {
@@ -84,11 +95,13 @@ export class TicketCache implements TicketSource {
     if (!mayDiscard(entry, now)) return false;
     entry.discardedAt = now;
     entry.ticket = undefined;
+    this.#version++;
     return true;
   }
 
   /** Called when the key of this program has changed, because each ticket belongs to one key. */
   clear(): void {
+    this.#version++;
     this.#entries = this.#createEntries();
   }
 
@@ -128,14 +141,17 @@ export class TicketCache implements TicketSource {
       const { text, expiresInMs } = received;
       // The key of this program may have changed during the request.
       if (entries !== this.#entries) continue;
-      entry.ticket = Object.freeze({ text, expiresAt: sentAt + expiresInMs });
       entry.renewAt = sentAt + expiresInMs * renewalFraction;
+      entry.ticket = Object.freeze({ text, expiresAt: sentAt + expiresInMs, freshUntil: entry.renewAt });
       return entry.ticket;
     }
   }
 }
 
-/** A service that refuses every ticket must not make all its clients ask the registry each second. */
+/**
+ * Whether a refused ticket may be discarded now. The limit exists because a service that refuses every ticket would
+ * otherwise cause a request to the registry for each call.
+ */
 function mayDiscard(entry: Entry, now: number): boolean {
   const elapsedMs = now - entry.discardedAt;
   if (elapsedMs < entry.discardIntervalMs) return ++entry.quickDiscards <= maxQuickDiscards;

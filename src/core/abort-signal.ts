@@ -1,6 +1,8 @@
 import { defaultMaxListeners, getMaxListeners, setMaxListeners } from 'node:events';
 
-/** Also true for a signal of another realm, such as that of happy-dom, jsdom or a `vm` context. */
+/**
+ * Whether a value is an abort signal. Accepts a signal of another realm, such as happy-dom, jsdom or a `vm` context.
+ */
 export function isAbortSignal(value: unknown): value is AbortSignal {
   if (typeof value !== 'object' || value === null) return false;
   const { aborted, addEventListener, removeEventListener } = value as Partial<AbortSignal>;
@@ -11,16 +13,21 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   );
 }
 
+/** Reads `aborted` again: TypeScript assumes that the field keeps its value during an `await`. */
+export function isAborted(signal: AbortSignal): boolean {
+  return signal.aborted;
+}
+
 /**
- * Node warns of a leak at the 11th listener of a signal that many calls share. undici's `fetch` also sets 1,500. Keeps
- * a limit of the program.
+ * Raises the listener limit of a signal that many calls share, because Node warns of a leak at the 11th listener. Does
+ * not change a limit that the program has set.
  *
- * @param max - 0 for no limit
+ * @param max - maximum number of listeners; 0 for no limit. Default 1,500, as in undici's `fetch`.
  */
 export function allowListeners(signal: AbortSignal, max = 1_500): void {
   try {
     if (getMaxListeners(signal) === defaultMaxListeners) setMaxListeners(max, signal);
   } catch {
-    // Not an `EventTarget` of Node, so Node does not count its listeners.
+    // The signal is not an `EventTarget` of Node, so Node does not count its listeners.
   }
 }

@@ -2,18 +2,18 @@ import { BlockList, isIP } from 'node:net';
 import type { Address } from './address.js';
 import type { ConnectPolicy } from './transport.js';
 
-/** Owner and mode of a file. */
+/** Owner and permission bits of a file. */
 export interface SocketFacts {
   readonly owner: number;
   readonly mode: number;
 }
 
 export interface AddressPolicyOptions {
-  /** IP addresses, CIDR blocks and `unix:/path` that are allowed beside the default. Each must be valid. */
+  /** IP addresses, CIDR blocks and `unix:/path` that are allowed in addition to the default. Each must be valid. */
   readonly allowed: readonly string[];
-  /** Undefined on a host without user ids. */
+  /** User id of this process; undefined on a system without user ids, such as Windows. */
   readonly userId: number | undefined;
-  /** Undefined if the file does not exist or cannot be examined. */
+  /** Returns the owner and mode of a file; undefined if the file does not exist or cannot be examined. */
   readonly socketFacts: (path: string) => SocketFacts | undefined;
 }
 
@@ -22,7 +22,8 @@ type Rule = readonly [kind: string, list: BlockList];
 export const linkLocal = 'a link-local address';
 
 const refusedRules: readonly Rule[] = [
-  // Providers of clouds give credentials of the host at these addresses. Some are link-local addresses, too.
+  // Cloud providers serve the credentials of the host at these addresses. This rule comes first, because some of these
+  // addresses are also link-local.
   [
     'a metadata address',
     blockList(
@@ -35,9 +36,9 @@ const refusedRules: readonly Rule[] = [
 ];
 
 /**
- * Decides to which addresses a clerk connects. Anyone who may register an endpoint chooses its addresses, so addresses
- * with which a stranger would reach other programs of the host are refused: link-local, metadata and unspecified IP
- * addresses, and Unix sockets that other users own or may write.
+ * Decides to which addresses a clerk may connect. An endpoint chooses its own addresses, and could lead the clerk to
+ * another program on the clerk's host. The policy therefore refuses link-local, metadata and unspecified IP addresses.
+ * It also refuses Unix sockets that other users own or may write.
  *
  * @see [A19](../../docs/guarantees.md#a19)
  */
@@ -50,12 +51,17 @@ export class AddressPolicy implements ConnectPolicy {
     this.#allowed = blockList(...options.allowed.filter((text) => !text.startsWith('unix:')));
   }
 
-  /** Returns why the clerk must not connect to an address; undefined if it may. Host names are checked after DNS. */
+  /**
+   * Returns why the clerk must not connect to an address; undefined if the clerk may connect. Returns undefined for a
+   * host name, because its IP addresses are checked after DNS resolution.
+   */
   problemOf({ hostname, socketPath }: Pick<Address, 'hostname' | 'socketPath'>): string | undefined {
     return socketPath === undefined ? this.ipProblem(hostname) : this.#socketProblem(socketPath);
   }
 
-  /** Undefined for a host name. */
+  /**
+   * Returns why the clerk must not connect to an IP address; undefined if the clerk may connect, or for a host name.
+   */
   ipProblem(text: string): string | undefined {
     const problem = refusedKind(text);
     if (problem === undefined || ipForms(text).some((each) => contains(this.#allowed, each)))
@@ -69,20 +75,20 @@ export class AddressPolicy implements ConnectPolicy {
     const facts = socketFacts(path);
     if (facts === undefined) return undefined;
     if (facts.owner !== 0 && facts.owner !== userId)
-      return `the socket ${path} belongs to user ${String(facts.owner)}, and must belong to user ${String(userId)} or root; if it is the service, set allowAddresses: ['unix:${path}'] of createClerk()`;
+      return `the socket ${path} belongs to user ${String(facts.owner)}, and must belong to user ${String(userId)} or root; if the socket belongs to the service, set allowAddresses: ['unix:${path}'] of createClerk()`;
     if ((facts.mode & 0o022) === 0) return undefined;
     const writer = (facts.mode & 0o002) === 0 ? 'its group' : 'all users';
     return `the socket ${path} must not be writable by ${writer}; run chmod go-w ${path}, or set allowAddresses: ['unix:${path}'] of createClerk()`;
   }
 }
 
-/** Returns undefined if a clerk may connect to an IP address by default, or `text` is not an IP address. */
+/** Returns the kind of an IP address that a clerk refuses by default; undefined for any other text. */
 export function refusedKind(text: string): string | undefined {
   const forms = ipForms(text);
   return refusedRules.find(([, list]) => forms.some((each) => contains(list, each)))?.[0];
 }
 
-/** Returns why a text is not an entry of `allowAddresses`; undefined if it is one. */
+/** Returns why a text is not a valid entry of `allowAddresses`; undefined if the text is valid. */
 export function allowedAddressProblem(text: string): string | undefined {
   if (/^unix:\/./.test(text)) return undefined;
   const [ip = '', prefix, ...rest] = text.split('/');
@@ -109,7 +115,9 @@ function contains(list: BlockList, ip: string): boolean {
   return list.check(ip, isIP(ip) === 6 ? 'ipv6' : 'ipv4');
 }
 
-/** The IP address, and the IPv4 address that an IPv6 address stands for. Empty for a host name. */
+/**
+ * Returns an IP address, followed by the IPv4 address that it contains, as in `::ffff:10.0.0.1`. Empty for a host name.
+ */
 function ipForms(text: string): readonly string[] {
   const [ip = ''] = text.split('%');
   if (isIP(ip) !== 6) return isIP(ip) === 4 ? [ip] : [];
@@ -120,7 +128,10 @@ function ipForms(text: string): readonly string[] {
   return [ip, bytes.join('.')];
 }
 
-/** Index of the two groups with an IPv4 address: IPv4-mapped, -translated and -compatible, NAT64 and 6to4 addresses. */
+/**
+ * Returns the index of the first of the two groups that contain an IPv4 address; undefined if no group does. Recognizes
+ * IPv4-mapped, -translated and -compatible, NAT64 and 6to4 addresses.
+ */
 function embeddedAt([a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0]: readonly number[]):
   number | undefined {
   if (a === 0x2002) return 1;

@@ -23,8 +23,8 @@ const grammar =
   /^(https?|tcp):\/\/(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?)(?::([0-9]{1,5}))?\/?$/;
 
 /**
- * Parses an address and corrects nothing. `127.1` and `010.0.0.1` are invalid, because programs read different IP
- * addresses from such hosts.
+ * Parses an address. An invalid address is rejected, never corrected. `127.1` and `010.0.0.1` are invalid, because
+ * programs disagree about which IP addresses such hosts mean.
  * @throws {@link ClerkError} `CONFIG_INVALID` when the input is not an address.
  */
 export function parseAddress(input: unknown): Address {
@@ -75,6 +75,25 @@ export function isLocal({ socketPath, hostname }: Address): boolean {
   if (hostname.includes(':'))
     return /^\[::(1|ffff:7f[0-9a-f]{2}:[0-9a-f]{1,4})\]$/.test(new URL(`http://[${hostname}]`).hostname);
   return /^(localhost|127(\.[0-9]{1,3}){3})$/i.test(hostname);
+}
+
+/** Returns a host as a URL contains it: an IPv6 address has brackets. */
+export function urlHost(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+/** Whether a host stands for all addresses of a machine. */
+export function isUnspecified(host: string): boolean {
+  return host === '0.0.0.0' || host === '::';
+}
+
+/** @param host - a host name or IP address; an IPv6 address without brackets */
+export function isLoopbackHost(host: string): boolean {
+  try {
+    return isLocal(parseAddress(`tcp://${urlHost(host)}:1`));
+  } catch {
+    return false;
+  }
 }
 
 function checkSocketPath(text: string, path: string): void {

@@ -1,4 +1,4 @@
-/** A file of an {@link AuditFolder}. Only `read` and `sync` may run beside another operation. */
+/** A file of an {@link AuditFolder}. Only `read` and `sync` may run while another operation runs. */
 export interface AuditFile {
   sizeBytes(): Promise<number>;
   /** Resolves to `lengthBytes` bytes from `offset`, or to fewer bytes at the end of the file. */
@@ -16,7 +16,7 @@ export interface AuditFolder {
   names(): Promise<readonly string[]>;
   /** Resolves to undefined if the file does not exist. */
   open(name: string): Promise<AuditFile | undefined>;
-  /** Empties the file if it exists. */
+  /** Creates a file, or empties an existing file. */
   create(name: string): Promise<AuditFile>;
   remove(name: string): Promise<void>;
 }

@@ -1,6 +1,6 @@
 /**
- * Returns an object whose methods behave as those of `target`, but the stack of each rejection also has the lines of the
- * caller. Objects with methods that `isTraced` accepts are wrapped too. For debugging, since each call takes a stack.
+ * Wraps `target` so that the stack of each rejection also shows the caller of the method. Wraps each returned object
+ * that `isTraced` accepts in the same way. Use it only for debugging: each call captures a stack, which is slow.
  */
 export function withCallerStacks<T extends object>(target: T, isTraced: (result: object) => boolean): T {
   const proxy: T = new Proxy(target, {

@@ -63,7 +63,7 @@ export interface ConnectedCandidate extends Candidate, EndpointChannels {
   readonly hasFailedLast: boolean;
   /**
    * Whether a failure response may be the fault of the endpoint, and not of the call. A repeatable call is then
-   * retried at another endpoint, whatever the response status.
+   * retried at another endpoint after any failure status.
    */
   readonly isDoubted: boolean;
 }

@@ -7,8 +7,8 @@ const domainSuffix = '.clerk';
 
 /**
  * Returns the absolute name that the host name of a URL stands for; undefined if the host is not under `.clerk`.
- * @throws {@link ClerkError} `NAME_INVALID` when a host under `.clerk` has a port, a trailing dot, a capital, an
- * invalid label, or no name before `clerk`. Such a host is never looked up in DNS.
+ * @throws {@link ClerkError} `NAME_INVALID` when a host under `.clerk` has a port, a trailing dot, an upper-case
+ * letter, an invalid label, or no name before `clerk`. Such a host is never looked up in DNS.
  */
 export function nameFromHostname(hostname: string, port: string): string | undefined {
   if (!/(^|\.)clerk\.*$/i.test(hostname)) return undefined;
@@ -30,7 +30,7 @@ export function nameFromHostname(hostname: string, port: string): string | undef
 
 /**
  * Returns the host name of a valid absolute name, for the `Host` header. `/#d7/orders` becomes `orders._d7.clerk`,
- * which {@link nameFromHostname} rejects.
+ * because a host name must not contain `#`. {@link nameFromHostname} rejects such a host.
  */
 export function hostnameOf(name: string): string {
   return segmentsOf(name).toReversed().join('.').replace('#', '_') + domainSuffix;

@@ -41,7 +41,7 @@ export interface Clock {
   hostAddresses(): readonly string[];
 }
 
-export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> {
+export function sleep(clock: Pick<Clock, 'setTimer'>, delayMs: number, ref = true): Promise<void> {
   return new Promise((resolve) => {
     clock.setTimer(resolve, delayMs).setRef(ref);
   });
@@ -52,7 +52,7 @@ export function sleep(clock: Clock, delayMs: number, ref = true): Promise<void> 
  * keep the process alive.
  */
 export function withTimeout<T>(
-  clock: Clock,
+  clock: Pick<Clock, 'setTimer' | 'afterPendingIo'>,
   timeoutMs: number,
   promise: Promise<T>,
   onTimeout: () => Error,

@@ -9,11 +9,13 @@ export interface Credentials {
   readonly name: string;
   /** Private key, in PEM (PKCS #8), not encrypted. */
   readonly key: string;
-  /** Certificate of the key, in PEM. Only its public key counts: names and other fields prove nothing. */
+  /**
+   * Certificate of the key, in PEM. Only the public key in the certificate is used; names and other fields are ignored.
+   */
   readonly cert: string;
 }
 
-/** Returns the present credentials. Called again before each use, so a program can replace them. */
+/** Returns the present credentials. Called before each use of the credentials, so a program can replace them. */
 export type CredentialProvider = () => Credentials | Promise<Credentials>;
 
 /** Credentials whose key and certificate belong together. */
@@ -38,7 +40,7 @@ export interface CredentialSource {
 
 export interface KeyTools {
   /**
-   * Default algorithm: Ed25519.
+   * Creates a key and its certificate. Default algorithm: Ed25519.
    * @throws {@link ClerkError} `NAME_INVALID`
    */
   create(name: string, algorithm?: KeyAlgorithm): CheckedCredentials;

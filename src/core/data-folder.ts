@@ -18,10 +18,10 @@ export interface DataFolder {
    * identity.
    */
   readonly identity?: string | undefined;
-  /** Includes subfolders, but not the lock file. */
+  /** Returns the names of all files and subfolders, except the lock file. */
   names(): Promise<readonly string[]>;
   open(name: string): Promise<DataFile | undefined>;
-  /** Empties the file if it exists. Resolves when the file name survives a power failure. */
+  /** Creates a file, or empties an existing file. Resolves when the file name survives a power failure. */
   create(name: string): Promise<DataFile>;
   remove(name: string): Promise<void>;
   close(): Promise<void>;

@@ -7,7 +7,7 @@ const noKeys: readonly KeyPin[] = Object.freeze([]);
 const maxCertLength = 16_384;
 
 /**
- * The keys of which the endpoint must prove one; empty if it need not prove a key.
+ * Returns the keys of which the endpoint must prove one; empty if the endpoint need not prove a key.
  * @throws {@link ClerkError} `CONFIG_INVALID` when a value is not a pin
  */
 export function checkKeys(key: unknown, formerKey: unknown, where: string): readonly KeyPin[] {

@@ -11,9 +11,9 @@ export interface EndpointTls {
   readonly cert?: string;
   /** Always TLS 1.3. */
   readonly minVersion: 'TLSv1.3';
-  /** Empty: the certificate of an endpoint proves a key, and no host name. */
+  /** Empty, because the certificate of an endpoint proves a key and not a host name. */
   readonly servername: '';
-  /** The connection is refused unless the key is right. */
+  /** Always true: the connection fails unless the endpoint proves the key of `ca`. */
   readonly rejectUnauthorized: true;
   /** Returns an error if the certificate has another key. */
   readonly checkServerIdentity: (

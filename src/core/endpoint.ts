@@ -11,13 +11,13 @@ export interface Endpoint {
   /** Instance id, never reused for another instance. @see [Naming N8](../../docs/background.md#n8) */
   readonly id: string;
   /**
-   * Fencing number of the endpoint's registration; 0 without a number. A registration never replaces one with the
-   * same id and a higher number. @see [C5.6](../../docs/guarantees.md#c5-6)
+   * Fencing number of the endpoint's registration; 0 if the registry assigns none. A registration never replaces a
+   * registration with the same id and a higher epoch. @see [C5.6](../../docs/guarantees.md#c5-6)
    */
   readonly epoch: number;
   /**
-   * Incarnation of the registry that stated {@link Endpoint.epoch}; undefined when unknown. Epochs are compared within
-   * an incarnation.
+   * Incarnation of the registry that assigned {@link Endpoint.epoch}; undefined when unknown. Epochs of different
+   * incarnations cannot be compared.
    */
   readonly incarnation: string | undefined;
   /** The address that this client uses: the first of {@link Endpoint.addresses} that it can reach. */
@@ -25,8 +25,8 @@ export interface Endpoint {
   /** All addresses, in order of preference. @see [DEC C7](../../docs/background.md#arch-c7) (protocol tower) */
   readonly addresses: readonly AddressString[];
   /**
-   * Share of calls relative to other endpoints, 0 to 1,000. An endpoint with weight 0 is used only if no endpoint with a
-   * positive weight is available. From a registry server, at most ten times the median of the service.
+   * Share of calls relative to other endpoints, 0 to 1,000. An endpoint with weight 0 is used only if no endpoint with
+   * a positive weight is available. A registry server limits the weight to ten times the median weight of the service.
    */
   readonly weight: number;
   /**
@@ -110,7 +110,7 @@ export interface EndpointInit {
   readonly state?: 'up' | 'draining' | 'suspect';
   /** Key that the endpoint must prove, see {@link Endpoint.keys}. Default: none. */
   readonly key?: KeyPin;
-  /** A second key that the endpoint may prove during a rotation. Only beside `key`. Default: none. */
+  /** A second key that the endpoint may prove during a rotation. Only together with `key`. Default: none. */
   readonly formerKey?: KeyPin;
   /** Certificate of `key`: DER in base64. Default: unknown. */
   readonly cert?: string;
@@ -252,7 +252,7 @@ function checkEnumerated(
   check(
     Array.isArray(value) && value.every((text) => texts.includes(text as string)),
     where,
-    'a list of some of its addresses as enumeratedAddresses',
+    'enumeratedAddresses that are all in its addresses',
     value,
   );
   return Object.freeze([...(value as string[])]);

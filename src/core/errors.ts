@@ -17,12 +17,13 @@ import type { Outcome } from './outcome.js';
  * - `OUTCOME_UNKNOWN` the request was sent, no response was received, and a retry is not allowed
  * - `BUDGET_EXHAUSTED` the retry budget of the service is used up, or the inbound request is itself a retry
  * - `BODY_TOO_LARGE` a request or response body exceeds the size limit
+ * - `BODY_INVALID` `json` received a body that is neither empty nor valid JSON
  * - `RESPONSE_INVALID` the endpoint sent a response that breaks the rules of HTTP; not retried
- * - `BAD_STATUS` `json`, `text` or `bytes` received a status ≥ 400, or `json` received a body that is not valid JSON
+ * - `BAD_STATUS` `json`, `text` or `bytes` received a status ≥ 400
  * - `FACTORY_FAILED` the factory of the program failed
  * - `START_FAILED` a launcher could not start the service
- * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized; from `json`, `text` and `bytes` also when the service
- *   refused the ticket of the call, so that the call did not run
+ * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized. With `json`, `text` and `bytes`, also: the service
+ *   refused the ticket of the call, and did not run the call
  * - `IDENTITY_INVALID` the identity of the program is missing, unusable or not enrolled
  * - `ENDPOINT_UNPROVEN` the peer did not prove that it has the registered key; no byte of the request was sent
  * - `CHANGE_TOO_EARLY` the registry still guarantees the present state of the entry; retry after `remainingMs`
@@ -46,6 +47,7 @@ export type ClerkErrorCode =
   | 'OUTCOME_UNKNOWN'
   | 'BUDGET_EXHAUSTED'
   | 'BODY_TOO_LARGE'
+  | 'BODY_INVALID'
   | 'RESPONSE_INVALID'
   | 'BAD_STATUS'
   | 'FACTORY_FAILED'
@@ -74,7 +76,7 @@ export interface ClerkErrorDetails {
   readonly outcomes?: readonly Outcome[];
   /** The error that caused this error. */
   readonly cause?: unknown;
-  /** HTTP status of the response. Only with code `BAD_STATUS`. */
+  /** HTTP status of the response. Only with the codes `BAD_STATUS` and `BODY_INVALID`. */
   readonly statusCode?: number;
   /** The beginning of the response body, at most 4,096 characters. Only with code `BAD_STATUS`. */
   readonly bodyText?: string;
@@ -83,7 +85,7 @@ export interface ClerkErrorDetails {
    * `START_FAILED`, and with `REGISTRY_UNREACHABLE` of a registry whose store cannot be written.
    */
   readonly remainingMs?: number;
-  /** Id of a call that may have run, under which the service has recorded it, if it uses `atMostOnce`. */
+  /** Id of a call that may have run. A service that uses `atMostOnce` has recorded the call under this id. */
   readonly callId?: string | undefined;
 }
 
@@ -106,13 +108,16 @@ export class ClerkError extends Error {
   readonly execution: Execution;
   /** One record per attempt, in order; empty when there was none. */
   readonly outcomes: readonly Outcome[];
-  /** HTTP status of the response with code `BAD_STATUS`; otherwise undefined. */
+  /** HTTP status of the response with the codes `BAD_STATUS` and `BODY_INVALID`; otherwise undefined. */
   readonly statusCode: number | undefined;
   /** The beginning of the response body with code `BAD_STATUS`, at most 4,096 characters; otherwise undefined. */
   readonly bodyText: string | undefined;
   /** Time until a retry can succeed, in ms; undefined when unknown. */
   readonly remainingMs: number | undefined;
-  /** Id under which the service has recorded a call that may have run; undefined when it records no calls. */
+  /**
+   * Id of a call that may have run. The service has recorded the call under this id. Undefined if the service records
+   * no calls.
+   */
   declare readonly callId: string | undefined;
 
   /**
@@ -140,11 +145,15 @@ export class ClerkError extends Error {
 
 const maxCauses = 8;
 
-/** The own fields of an error and, for each error within them, the same. An `Error` alone would become `{}`. */
+/**
+ * Returns the fields of an error as an object, because `JSON.stringify` turns an `Error` into `{}`. Converts the errors
+ * within these fields in the same way, down to `depth` levels.
+ */
 function describeError(value: unknown, depth: number): unknown {
   if (!(value instanceof Error)) return value;
   const { name, message, cause } = value;
-  const fields = Object.assign(Object.fromEntries(Object.entries(value)) as Record<string, unknown>, {
+  const own = Object.entries(value).filter(([, field]) => isClerkError(value) || isFlat(field));
+  const fields = Object.assign(Object.fromEntries(own) as Record<string, unknown>, {
     name,
     message,
   });
@@ -159,14 +168,26 @@ function describeError(value: unknown, depth: number): unknown {
   return fields;
 }
 
+/**
+ * Whether JSON can represent a field of an error that this library did not create. Deeper objects may contain a cycle,
+ * such as the certificates that Node adds to a TLS error.
+ */
+function isFlat(field: unknown): boolean {
+  return isPlain(field) || (typeof field === 'object' && Object.values(field as object).every(isPlain));
+}
+
+function isPlain(value: unknown): boolean {
+  return value === null || !['object', 'function', 'bigint'].includes(typeof value);
+}
+
 /** Whether a value is a {@link ClerkError}, even one that another loaded copy of this library created. */
 export function isClerkError(value: unknown): value is ClerkError {
   return value instanceof Error && (value as { [brand]?: unknown })[brand] === true;
 }
 
 /**
- * Copies a {@link ClerkError} for one of the callers that share it, so that properties added to the copy stay there.
- * Returns any other value unchanged.
+ * Copies a {@link ClerkError} that several callers share, so that a property which one caller adds does not reach the
+ * others. Returns any other value unchanged.
  */
 export function copyError(error: unknown): unknown {
   if (!isClerkError(error)) return error;
@@ -191,4 +212,9 @@ function stringify(thrown: unknown): string {
   } catch {
     return 'an object that cannot be converted to a string';
   }
+}
+
+/** The error for an invalid option, address, header or policy of the program. */
+export function configError(message: string, cause?: unknown): ClerkError {
+  return new ClerkError('CONFIG_INVALID', message, cause === undefined ? {} : { cause });
 }

@@ -1,11 +1,11 @@
 /** Control and format characters, line and paragraph separators, and lone surrogates. */
 const unsafeCharacters = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-/** Cheaper, and true for each text with an unsafe character. */
+/** A cheaper test: true for every text with an unsafe character, and for some other texts. */
 const mayBeUnsafe = /[^\x20-\x7e]/;
 
 /**
  * Escapes the characters of a text that could control a terminal, reverse the direction of writing, or begin another
- * line of a log: ESC becomes `\u001b`. Returns any other text unchanged, also when it was escaped before.
+ * line of a log: ESC becomes `\u001b`. Returns any other text unchanged, so an escaped text is not escaped again.
  *
  * @see [A2](../../docs/guarantees.md#a2), [A26](../../docs/guarantees.md#a26)
  */

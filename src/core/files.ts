@@ -6,6 +6,8 @@ export interface PrivateFiles {
    * @param isSecret - whether to throw also when other users can read the file. Default false.
    */
   read(path: string, maxBytes: number, isSecret?: boolean): string | undefined;
+  /** Returns why the file cannot be written in its folder; undefined if the file can be written. */
+  writeProblem?(path: string): string | undefined;
   /**
    * Replaces a file atomically. Only the user of this process can read the new file.
    *

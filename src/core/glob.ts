@@ -1,18 +1,19 @@
 /**
- * Globs are matched without a RegExp. A match reads each segment of a name at most once for each segment of the glob.
+ * Globs are matched without a RegExp, because the run time of a RegExp can grow exponentially. A match reads each
+ * segment of a name at most once for each segment of the glob.
  */
 import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 import { pathError, segmentError, segmentsOf } from './name.js';
 
-/** `**` counts as one wildcard. @see [A6](../../docs/guarantees.md#a6) */
+/** Maximum number of wildcards in a glob. `**` counts as one wildcard. @see [A6](../../docs/guarantees.md#a6) */
 const maxWildcards = 8;
 
 export interface Glob {
   readonly text: string;
   readonly segments: readonly string[];
   readonly isExact: boolean;
-  /** The texts between the stars of each segment. `**` has none. */
+  /** For each segment, the texts between its stars; an empty list for `**`. */
   readonly pieces: readonly (readonly string[])[];
 }
 
@@ -40,8 +41,8 @@ export function parseGlob(text: unknown): Glob {
 }
 
 /**
- * After a mismatch, only the last `**` takes one more segment. Earlier wildcards keep their shortest match, which leaves
- * most segments for the rest of the glob.
+ * After a mismatch, only the last `**` is extended by one segment. An earlier `**` keeps its shortest match, because a
+ * longer match would leave fewer segments for the rest of the glob.
  */
 export function matches(glob: Glob, name: string): boolean {
   if (glob.isExact) return glob.text === name;
@@ -68,6 +69,24 @@ export function matches(glob: Glob, name: string): boolean {
   }
   while (pieces[at]?.length === 0) at++;
   return at === pieces.length;
+}
+
+/**
+ * Returns the globs that match, together, every name below `prefix` that `glob` matches, without the prefix. Empty if
+ * `glob` matches no name below the prefix.
+ *
+ * @param prefix - an absolute name
+ */
+export function globsBelow({ segments }: Glob, prefix: string): ReadonlySet<string> {
+  const below = new Set<string>();
+  for (let headLength = 1; headLength <= segments.length; headLength++) {
+    const head = segments.slice(0, headLength);
+    if (!matches(parseGlob(`/${head.join('/')}`), prefix)) continue;
+    // A `**` that matches the end of the prefix may also match segments below the prefix.
+    const rest = [...(head.at(-1) === '**' ? ['**'] : []), ...segments.slice(headLength)];
+    if (rest.length > 0) below.add(`/${rest.join('/')}`);
+  }
+  return below;
 }
 
 /** Whether a segment consists of `pieces`, with any characters between them. */

@@ -10,7 +10,7 @@ import type { Load } from './load-report.js';
  * - `connect-timeout` no connection was established in time: makes the endpoint suspect, unless it has answered
  * something since the start of the attempt
  * - `status` the response reports a failure: too many such responses eject the endpoint
- * - `failure` the program reports a failure: counts as `status` does, but is not a sign of life
+ * - `failure` the program reports a failure: counts as `status` does, but does not show that the endpoint is alive
  * - `repeated` the same call has already failed at another endpoint: does not count, because the call may be the
  * cause
  */
@@ -23,11 +23,11 @@ export type Evidence = 'refused' | 'reset' | 'connect-timeout' | 'status' | 'fai
 export interface Health {
   attemptStarted(candidate: ConnectedCandidate): void;
   /**
-   * Called when the headers of a successful response arrive. Any response is a sign of life.
+   * Called when the headers of a successful response arrive. Any response shows that the endpoint is alive.
    *
    * @param latencyMs - time since the start of the attempt; undefined when not measured, as for an upgrade
-   * @param usualMs - median latency of the route class over all endpoints, so that a slow route does not make an
-   * endpoint look slow; undefined while unknown
+   * @param usualMs - median latency of the route class over all endpoints; undefined while unknown. With this value, a
+   * slow route does not make an endpoint look slow.
    */
   responseReceived(
     candidate: ConnectedCandidate,
@@ -36,8 +36,8 @@ export interface Health {
     usualMs?: number,
   ): void;
   /**
-   * Called when a sent request is given up without a response. An endpoint that answers nothing would otherwise look
-   * idle.
+   * Called when a request was sent and its attempt ended without a response. Without this call, an endpoint that sends
+   * no responses would look idle.
    * @param elapsedMs - time since the request was sent; a lower bound of the latency of the endpoint
    */
   attemptAbandoned(candidate: ConnectedCandidate, elapsedMs: number, now: number, usualMs?: number): void;
@@ -49,13 +49,13 @@ export interface Health {
    */
   attemptLate(candidate: ConnectedCandidate, sentAt: number, now: number): void;
   /**
-   * Called when the connection has taken another piece of a request body after a pause. This is a sign of life: the
-   * endpoint has read earlier pieces.
+   * Called when the connection has taken another piece of a request body after a pause. The endpoint has then read
+   * earlier pieces, so it is alive.
    */
   uploadContinued(candidate: ConnectedCandidate, now: number): void;
   /**
-   * @param startedAt - when the attempt started; an endpoint that has responded to another attempt since is slow, not
-   * silent
+   * @param startedAt - when the attempt started; an endpoint that has responded to another attempt since then is slow,
+   * but reachable
    */
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void;
   /**

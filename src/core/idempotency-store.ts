@@ -14,15 +14,18 @@ export interface StoredResponse {
 export interface CallRecord {
   /** Idempotency key, the same for all attempts; 46 or 47 printable characters. */
   readonly id: string;
-  /** When the client created the call, in ms since 1970. Also part of the id. */
+  /**
+   * When the client created the call, in ms since 1970. The id contains the same time. If the key of the client states
+   * no creation time, `createdAt` is later than the first request, by at most the retention window.
+   */
   readonly createdAt: number;
   /** Digest of the request. One id with two fingerprints is an error of the client. */
   readonly fingerprint: string;
   /** Identifies the process that runs the call; at most 200 printable characters. */
   readonly owner: string;
   /**
-   * Who made the call, such as a principal or an address; at most 300 characters. No caller may take the room of all
-   * others. Absent if unknown. Need not be stored.
+   * The caller: a principal or an address, at most 300 characters. A store uses it to limit the share of one caller.
+   * Absent if unknown. Need not be stored.
    */
   readonly caller?: string;
 }
@@ -87,7 +90,7 @@ export interface IdempotencyStore {
   readonly isDurable: boolean;
   /**
    * Name of the store, the same in all instances that share the store; 1 to 128 printable characters without spaces.
-   * Undefined: the store is not shared.
+   * Undefined if the store is not shared.
    */
   readonly scope?: string | undefined;
   /** Returns how much is stored, and how much fits. Absent or undefined if the store has no limit. */
@@ -110,7 +113,8 @@ export interface IdempotencyStore {
 
   /**
    * Returns what is recorded about a call, and records nothing; undefined for an unknown id. Used when a caller has
-   * no room for a further call. Without this method, such a request is rejected even if its call is recorded.
+   * reached its limit of recorded calls. Without this method, a request of such a caller is rejected even if its call
+   * is recorded.
    */
   find?(id: string): Promise<CallLookup | undefined>;
 
@@ -121,7 +125,9 @@ export interface IdempotencyStore {
    */
   end(id: string, result: CallResult): Promise<void>;
 
-  /** Removes the record of a call that will not run, after `begin` resolved to `new`. Not called after `end`. */
+  /**
+   * Removes the record of a call for which `begin` resolved to `new`, but which will not run. Not called after `end`.
+   */
   withdraw(id: string): Promise<void>;
 
   /**

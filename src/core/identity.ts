@@ -9,15 +9,18 @@ export interface IdentityTlsOptions {
   readonly cert: string;
   /** Always TLS 1.3. */
   readonly minVersion: 'TLSv1.3';
-  /** The server asks clients for their keys. */
+  /** Always true: the server asks each client for its key. */
   readonly requestCert: true;
-  /** No certificate authority is asked: `authenticate` compares the key of the client with its ticket. */
+  /**
+   * Always false: no certificate authority signs the keys. `authenticate` compares the key of the client with its
+   * ticket.
+   */
   readonly rejectUnauthorized: false;
   /** Time for which a TLS session can be resumed, in s. */
   readonly sessionTimeout: number;
 }
 
-/** The name and the key of a program, with what it needs to prove them. */
+/** The name and the key of a program, and the registry where the key is enrolled. */
 export interface Identity extends CredentialSource {
   /** The principal: an absolute name. */
   readonly name: string;
@@ -26,8 +29,8 @@ export interface Identity extends CredentialSource {
   /** Pins of the registry keys; empty when unknown. */
   readonly registryKeys: readonly KeyPin[];
   /**
-   * Called with the keys that the registry has announced on a connection on which it has proved one of its keys. The
-   * keys replace those in the identity file. Ignored if none of them is known. Never throws.
+   * Replaces the registry keys in the identity file with the keys that a registry has announced. The registry must have
+   * proved one of its keys on that connection. The call is ignored if `keys` contains no known key. Never throws.
    */
   learnRegistryKeys(keys: readonly KeyPin[]): void;
   /**

@@ -5,11 +5,14 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 
 export interface InboundRequest {
-  /** On the monotonic clock; Infinity without a deadline. @see [C2.2](../../docs/guarantees.md#c2-2) */
+  /**
+   * Deadline of the request, in ms on the monotonic clock; Infinity without a deadline. @see
+   * [C2.2](../../docs/guarantees.md#c2-2)
+   */
   readonly deadlineAt: number;
   /** Number of the attempt within the client's call, from 1. @see [C4.3](../../docs/guarantees.md#c4-3) */
   readonly attempt: number;
-  /** Whether the response was sent. Later calls inherit nothing. */
+  /** Whether the response was sent. Calls that start after the response inherit nothing. */
   isFinished: boolean;
 }
 
@@ -25,8 +28,8 @@ export function runInbound<T>(inbound: InboundRequest, run: () => T): T {
 }
 
 /**
- * For work that several calls share, or for which no call waits: the deadline of one request must not limit such
- * work.
+ * Runs a function that does not inherit from the inbound request. Used for work that several calls share or for which
+ * no call waits, because the deadline of one request must not limit such work.
  */
 export function runWithoutInbound<T>(run: () => T): T {
   return context.getStore() === undefined ? run() : context.run(undefined, run);

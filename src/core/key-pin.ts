@@ -8,7 +8,7 @@ import { ClerkError } from './errors.js';
 export type KeyPin = string;
 
 const prefix = 'sha256/';
-// 32 bytes have 43 digits. The last digit holds 4 bits of the hash and 2 zero bits.
+// 32 bytes are 43 base64url characters. The last character has 4 bits of the hash and 2 zero bits.
 const pattern = /^sha256\/[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 
 /** @throws {@link ClerkError} `CONFIG_INVALID` when the text is not a pin */
@@ -25,10 +25,13 @@ export function parsePin(text: unknown, what = 'Registry key'): KeyPin {
   );
 }
 
-/** Does not quote a text without the prefix, which may be a secret. @see [C8.4](../../docs/guarantees.md#c8-4) */
+/**
+ * Quotes a text only if it begins with `sha256/`, because any other text may be a secret. @see
+ * [C8.4](../../docs/guarantees.md#c8-4)
+ */
 function describePin(text: unknown): string {
   if (typeof text !== 'string' || text.startsWith(prefix)) return describeValue(text);
-  return `${String(text.length)} other characters`;
+  return `${String(text.length)} characters without 'sha256/'`;
 }
 
 export function isPin(value: unknown): value is KeyPin {
@@ -36,8 +39,8 @@ export function isPin(value: unknown): value is KeyPin {
 }
 
 /**
- * Validates one pin, several pins, or a text of pins separated by commas. Several pins are needed while a key
- * changes.
+ * Validates one pin, several pins, or a text of pins separated by commas. Several pins are needed while a registry
+ * changes its key.
  * @throws {@link ClerkError} `CONFIG_INVALID` when there is no pin, or a pin is invalid
  */
 export function parsePins(value: unknown, what = 'Registry key'): readonly KeyPin[] {

@@ -3,8 +3,8 @@ import { ClerkError, errorMessage } from './errors.js';
 
 /**
  * Loads a CommonJS package. esbuild compiles each `require` of such a package in an ES module to a lookup of the global
- * `require`, which Node does not have. Therefore a global `require` for the modules of Node exists during the call,
- * which is synchronous.
+ * `require`, which Node does not have. This function therefore defines a global `require` while `load` runs. `load` is
+ * synchronous, so no other code sees this `require`.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the package cannot be loaded
  */

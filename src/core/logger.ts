@@ -12,7 +12,10 @@ export interface Logger {
   error(message: string): void;
 }
 
-/** Escapes control and format characters of each message, because a part of it may come from another program. */
+/**
+ * Returns a logger that escapes control and format characters, because a part of a message may come from another
+ * program.
+ */
 export function escapingLogger(logger: Logger): Logger {
   return {
     debug: (message) => logger.debug(escapeText(message)),

@@ -3,9 +3,10 @@ import { quote } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
 /**
- * A host name is 5 bytes longer than its name, and DNS allows 253 bytes. @see [C8.2](../../docs/guarantees.md#c8-2)
+ * The host name of a name is 5 bytes longer than the name, and DNS allows 253 bytes. @see
+ * [C8.2](../../docs/guarantees.md#c8-2)
  */
-const maxBytes = 247;
+export const maxNameBytes = 247;
 const maxSegments = 16;
 /** The maximum of a DNS label. */
 const maxSegmentLength = 63;
@@ -49,6 +50,11 @@ export function isSegment(text: string): boolean {
   return segmentError(text, 1) === undefined;
 }
 
+/** Whether `name` equals `other` or is below `other`. */
+export function isWithin(name: string, other: string): boolean {
+  return name === other || (name.startsWith(other) && name.charCodeAt(other.length) === slash);
+}
+
 /** Compares names for a depth-first order: a name, then all names below it, then the next sibling. */
 export function compareNames(a: string, b: string): number {
   const length = Math.min(a.length, b.length);
@@ -63,14 +69,16 @@ export function compareNames(a: string, b: string): number {
 
 const slash = 47;
 
-/** Returns why a segment is invalid; undefined if it is valid. `index` is its position, from 0. */
+/**
+ * Returns why a segment is invalid; undefined if the segment is valid. `index` is the position of the segment, from 0.
+ */
 export type SegmentCheck = (segment: string, index: number) => string | undefined;
 
 export function pathError(text: unknown, checkSegment: SegmentCheck): string | undefined {
   if (typeof text !== 'string') return "must be a string such as '/shop/orders'";
   if (text === '') return "must not be empty; write a name such as '/shop/orders'";
   if (!text.startsWith('/')) return "must begin with '/'; write the absolute name";
-  if (text.length > maxBytes) return `must have at most ${maxBytes} characters; got ${text.length}`;
+  if (text.length > maxNameBytes) return `must have at most ${maxNameBytes} characters; got ${text.length}`;
   if (text === '/') return "must have at least one segment; write a name such as '/shop/orders'";
   if (text.endsWith('/')) return "must not end with '/'; remove the last '/'";
   const segments = segmentsOf(text);

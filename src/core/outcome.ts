@@ -22,8 +22,8 @@ export interface Outcome {
   readonly address: string;
   /**
    * Why the endpoint was picked. First attempt of a call: the name of the policy, or `trial` if the call is the probe
-   * of an ejected or suspect endpoint. `failover`: an earlier attempt failed. `join`: an earlier attempt was late.
-   * `hedge`: the delay of the option `hedge` had passed.
+   * of an ejected or suspect endpoint. `failover`: an earlier attempt failed. `join`: an earlier attempt passed its
+   * attempt timeout, and continues. `hedge`: the delay of the option `hedge` had passed.
    */
   readonly pickReason: string;
   /** How far the attempt got. */
@@ -34,6 +34,11 @@ export interface Outcome {
   readonly code: string;
   /** Time from the start of the attempt until the response headers arrived or the attempt failed, in ms. */
   readonly durationMs: number;
+  /**
+   * `Retry-After` delay of a response with status 429 or 503, in ms. Set only if the delay ends after the deadline of
+   * the call, so that the call was not sent again.
+   */
+  readonly retryAfterMs?: number;
   /** Error of a failed attempt; undefined for any other attempt. */
   readonly error?: unknown;
 }

@@ -2,12 +2,12 @@ import { errorMessage } from './errors.js';
 
 /** Maximum nesting depth of JSON from a registry or a file. */
 export const maxJsonDepth = 64;
-/** A text of this length is parsed fast whatever its depth. */
+/** The depth of a text of at most this length is not checked, because `JSON.parse` is fast for it at any depth. */
 const freeLength = 4_096;
 
 /**
- * Parses JSON of another program. Rejects deep nesting before parsing, which would take long, and would overflow the
- * stack of recursive code.
+ * Parses JSON of another program. Rejects deep nesting before `JSON.parse`, which would be slow. Deep nesting would
+ * also overflow the stack of recursive code.
  *
  * @throws SyntaxError when the text is not JSON, or has more than {@link maxJsonDepth} levels of objects and lists; its
  * message has no control characters

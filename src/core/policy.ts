@@ -31,7 +31,7 @@ export interface PickerInput {
   /** Location of this client. */
   readonly locality: Locality;
   /**
-   * Returns those of the given candidates that this client uses, in the same order. Undefined if this client uses all
+   * Returns the given candidates that this client uses, in the same order. Undefined if this client uses all
    * candidates. May be called only during `prepare`. A policy that picks by key or by order must not call `subset`.
    */
   readonly subset?: (candidates: readonly Candidate[]) => readonly Candidate[];

@@ -2,7 +2,7 @@ import type { Address } from './address.js';
 
 /** How to start a program. The program inherits no environment, files or working directory from this process. */
 export interface SpawnOptions {
-  /** Absolute path. No shell is involved. */
+  /** Absolute path of the program, which is started without a shell. */
   readonly file: string;
   readonly argv0: string;
   readonly args: readonly string[];
@@ -12,7 +12,7 @@ export interface SpawnOptions {
   readonly user?: { readonly uid: number; readonly gid: number };
   /** The standard input of the program ends after this text. */
   readonly stdin: string;
-  /** New file for standard output and standard error, readable by its owner only. Undefined: both are discarded. */
+  /** New file for standard output and standard error, readable by its owner only. If undefined, both are discarded. */
   readonly logFile: string | undefined;
   readonly maxLogFiles: number;
 }
@@ -32,10 +32,10 @@ export interface SpawnedProcess {
 }
 
 /**
- * What this host knows of the listener at an address, without a connection:
+ * State of the listener at an address, determined without a connection:
  *
  * - `none`: no socket of this host listens at the address
- * - `stopped`: every process that holds the listening socket is stopped (SIGSTOP)
+ * - `stopped`: every process that has the listening socket open is stopped (SIGSTOP)
  * - `listening`: a socket listens at the address
  * - `unknown`: the address may belong to another host, or this host has no `/proc`
  */
@@ -55,12 +55,15 @@ export interface Processes {
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
   /** Returns a text that no other process has, not even a later process with the same pid; undefined when unknown. */
   identityOf(pid: number): string | undefined;
-  /** Whether a process is stopped by a job control signal, such as SIGSTOP, but not by a debugger. */
+  /**
+   * Whether a job control signal, such as SIGSTOP, has stopped a process. A process that a debugger has stopped does
+   * not count.
+   */
   isStopped(pid: number): boolean;
   listenerState(address: Address): Promise<ListenerState>;
   /**
-   * Returns the number of connections that no process has accepted yet. With several listening sockets, the lowest
-   * number counts. Returns 0 when no socket listens, or the number is unknown.
+   * Returns the number of connections that no process has accepted yet. If several sockets listen at the address,
+   * returns the lowest of their numbers. Returns 0 when no socket listens, or the number is unknown.
    */
   waitingConnections(address: Address): Promise<number>;
   /**
@@ -71,11 +74,11 @@ export interface Processes {
    */
   probe(address: Address, signal: AbortSignal): Promise<'answered' | 'silent' | 'unknown'>;
   /**
-   * If a log file is longer than `maxBytes`, copies the file to `<path>.1` and empties the file. Of a file longer than
-   * twice `maxBytes`, copies only the last `maxBytes`. Keeps `maxFiles` earlier files. If the disk is almost full, makes
-   * no copy and removes the earlier files. What a program writes during the copy may be lost.
+   * If a log file is longer than `maxBytes`, copies the file to `<path>.1` and empties the file. If the file is longer
+   * than twice `maxBytes`, copies only its last `maxBytes`. Keeps `maxFiles` earlier files. If the disk is almost full,
+   * makes no copy and removes the earlier files. Output that the program writes during the copy may be lost.
    */
-  limitLog(path: string, maxBytes: number, maxFiles: number): Promise<'kept' | 'copied' | 'discarded'>;
+  rotateLog(path: string, maxBytes: number, maxFiles: number): Promise<'kept' | 'copied' | 'discarded'>;
   findGroupLeader(envMarker: string): Promise<number | undefined>;
   /** Whether any process in the group or with the marker is alive. */
   isAlive(group: number | undefined, envMarker: string): Promise<boolean>;

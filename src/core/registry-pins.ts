@@ -8,14 +8,15 @@ export interface RegistryStatement {
 }
 
 /**
- * The accepted keys of one registry: the stated pins, until the registry announces others. An announcement replaces the
- * pins that were stated at its time. @see [T10](../../docs/background.md#t10)
+ * The accepted keys of one registry: the keys that the registry announced last, or the configured pins before an
+ * announcement. An announcement applies only while the configured pins are unchanged. @see
+ * [T10](../../docs/background.md#t10)
  */
 export class RegistryPins {
   readonly #stated: () => readonly KeyPin[];
   #announced: { readonly inPlaceOf: string; readonly keys: readonly KeyPin[] } | undefined;
 
-  /** @param stated - by the program, its environment, or its identity; may change */
+  /** @param stated - returns the configured pins, from the program, its environment or its identity; may change */
   constructor(stated: () => readonly KeyPin[]) {
     this.#stated = stated;
   }

@@ -29,6 +29,16 @@ export interface ResolutionStep {
   readonly guaranteedMs: number;
 }
 
+/** A change that waits until the last guarantee of the entry has ended. */
+export interface ScheduledChange {
+  /** Name of the entry. */
+  readonly name: string;
+  /** `replace`: another entry takes its place. `remove`: the entry is removed. */
+  readonly change: 'replace' | 'remove';
+  /** Time until the change applies, in ms. */
+  readonly appliesInMs: number;
+}
+
 /** Result of a lookup: the service exists. */
 export interface BoundResolution {
   /** Discriminant of the union. */
@@ -45,6 +55,11 @@ export interface BoundResolution {
    * `guaranteedMs`, or 5,000 without a guarantee.
    */
   readonly ttlMs?: number;
+  /**
+   * Whether the registry could not verify that the result is still true. The clerk uses such a result, and flags it as
+   * stale. Default false.
+   */
+  readonly stale?: boolean;
   /** Time for which the result will not change, in ms. Limits `ttlMs`. @see [G4](../../docs/background.md#g4) */
   readonly guaranteedMs?: number;
   /**
@@ -63,7 +78,7 @@ export interface BoundResolution {
   readonly position?: string;
   /** Text that changes when the registry loses its data. Only revisions of the same incarnation are compared. */
   readonly incarnation?: string;
-  /** Name behind all links. Default: the requested name. */
+  /** Name to which the links lead. Default: the requested name. */
   readonly canonical?: string;
   /** Name of the policy in the service config. */
   readonly policy?: string;
@@ -78,8 +93,16 @@ export interface BoundResolution {
   readonly retries?: RetryOptions | false;
   /** The steps from the requested to the canonical name. Default: only the requested name. */
   readonly path?: readonly ResolutionStep[];
+  /** Changes of the entries on the path that are scheduled, which `explain()` of a binding shows. Default: none. */
+  readonly scheduled?: readonly ScheduledChange[];
   /** Whether {@link Registry.start} can start the service. Default false. */
   readonly startable?: boolean;
+  /**
+   * Whether names may lie below the canonical name. With `false`, `clerk.request` sends every path that begins with the
+   * name to this service, without further lookups. Valid for as long as the result is valid. Default: unknown, so each
+   * longer prefix of a path is looked up.
+   */
+  readonly namesBelow?: boolean;
   /**
    * Instance ids of endpoints about which the registry asks every clerk for a {@link Registry.report}. Default: none.
    */
@@ -123,6 +146,13 @@ export interface ListEntry {
   readonly target?: string;
   /** Number of members of a group. */
   readonly members?: number;
+  /** The change or removal of the entry that is scheduled; absent when there is none. */
+  readonly scheduled?: {
+    /** `replace`: another entry takes its place. `remove`: the entry is removed. */
+    readonly change: 'replace' | 'remove';
+    /** Time until the change applies, in ms. */
+    readonly appliesInMs: number;
+  };
 }
 
 /** One result of a search. @see [N7](../../docs/background.md#n7) */
@@ -187,9 +217,9 @@ export interface Registry {
   ): Promise<readonly SearchEntry[]>;
   /**
    * Watches the names that match a glob, and returns a function that stops the watch. `onSnapshot` receives complete
-   * snapshots: the present one, then one after every change. Callbacks are called only after `watch` has returned and
-   * before the watch is stopped. The watch must not keep the process alive. More snapshots may follow after
-   * `onError`. The clerk logs and ignores invalid snapshots.
+   * snapshots: the present snapshot, then a snapshot after every change. Callbacks are called only after `watch` has
+   * returned and before the watch is stopped. The watch must not keep the process alive. More snapshots may follow
+   * after `onError`. The clerk logs and ignores invalid snapshots.
    */
   watch?(
     glob: string,
@@ -205,9 +235,9 @@ export interface Registry {
   start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly StartedEndpoint[]>;
   /**
    * Receives reports about endpoints that this clerk cannot reach, and about suspect and
-   * {@link BoundResolution.healthQueried} endpoints that this clerk can reach. Called at most once a second, and one
-   * at a time. A report that stays true is repeated every few seconds. A rejection has no effect. The call must
-   * settle soon after the signal aborts, and must not keep the process alive. @see [B8](../../docs/background.md#b8)
+   * {@link BoundResolution.healthQueried} endpoints that this clerk can reach. Called at most once a second, and one at
+   * a time. A report is repeated every few seconds while it is true. A rejection has no effect. The call must settle
+   * soon after the signal aborts, and must not keep the process alive. @see [B8](../../docs/background.md#b8)
    */
   report?(report: HealthReport, context: { readonly signal: AbortSignal }): Promise<void> | void;
   /** Called once, when the clerk is closed. */

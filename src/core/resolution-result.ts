@@ -1,6 +1,6 @@
 import type { Endpoint } from './endpoint.js';
 import type { AgedLoad } from './load-report.js';
-import type { ResolutionStep } from './registry.js';
+import type { ResolutionStep, ScheduledChange } from './registry.js';
 import type { AttemptTimeoutOptions, RetryOptions } from './retry-options.js';
 
 export interface ResolvedService {
@@ -16,6 +16,8 @@ export interface ResolvedService {
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
   readonly retries?: RetryOptions | false;
   readonly path: readonly ResolutionStep[];
+  /** Not empty. `appliesInMs` counts from {@link ResolvedService.requestedAt}. */
+  readonly scheduled?: readonly ScheduledChange[];
   /** Empty when the registry sent none. */
   readonly revision: string;
   /** Empty when the registry sent none. */
@@ -23,23 +25,25 @@ export interface ResolvedService {
   /** The next lookup passes this text to the registry. */
   readonly position?: string;
   readonly startable?: boolean;
+  /** Whether names may lie below the name; undefined when unknown. */
+  readonly namesBelow?: boolean;
   readonly healthQueried?: readonly string[];
   readonly leaseMs?: number;
   /** By instance id. `ageMs` is the age at {@link ResolvedService.requestedAt}. */
   readonly loads?: ReadonlyMap<string, AgedLoad>;
-  /** Counts from {@link ResolvedService.requestedAt}. */
+  /** Lifetime of the result, in ms, from {@link ResolvedService.requestedAt}. */
   readonly ttlMs: number;
   /**
    * Time for which the registry guarantees the path and the service config, from {@link ResolvedService.requestedAt}.
    * Default 0. @see [C1.2](../../docs/guarantees.md#c1-2)
    */
   readonly guaranteedMs?: number;
-  /** On the monotonic clock. @see [C1.1](../../docs/guarantees.md#c1-1) */
+  /** When the lookup was requested, in ms on the monotonic clock. @see [C1.1](../../docs/guarantees.md#c1-1) */
   readonly requestedAt: number;
-  /** On the wall clock, in ms since 1970. @see [C1.3](../../docs/guarantees.md#c1-3) */
+  /** When the lookup was requested, on the wall clock, in ms since 1970. @see [C1.3](../../docs/guarantees.md#c1-3) */
   readonly requestedWallAt: number;
   /**
-   * Whether the result has expired but is used, because the registry has delivered no newer one. @see
+   * Whether the result has expired, and is used because the registry has delivered no newer result. @see
    * [C1.4](../../docs/guarantees.md#c1-4)
    */
   readonly stale: boolean;

@@ -2,7 +2,7 @@ import { ClerkError } from './errors.js';
 
 /** Default size limit of a response body that is read whole, in bytes. */
 export const defaultMaxResponseSize = 64 * 1024 * 1024;
-/** A decoded body of at most this size may have any ratio to its encoded size, in bytes. */
+/** Size up to which a decoded body may have any ratio to its encoded size, in bytes. */
 export const freeDecodedBytes = 1024 * 1024;
 /** Maximum size of a larger decoded body, as a multiple of its encoded size. */
 export const maxDecodedRatio = 200;
@@ -20,7 +20,7 @@ export function responseTooLargeError(subject: string, maxBytes: number): ClerkE
 export function decodedRatioError(subject: string): ClerkError {
   return new ClerkError(
     'BODY_TOO_LARGE',
-    `Response body of ${subject} is more than ${String(maxDecodedRatio)} times as large decoded as encoded; request it without a content encoding, or read the body as a stream`,
+    `Response body of ${subject} is more than ${String(maxDecodedRatio)} times as large after decoding; request it without a content encoding, or read the body as a stream`,
     { execution: 'done' },
   );
 }

@@ -1,6 +1,6 @@
 /**
- * Runs `attempt` until it resolves. After a rejection, `onFailed` decides: it resolves to start the next attempt, or
- * rejects to end the loop with its error.
+ * Runs `attempt` until it resolves. After a rejection, `onFailed` is called. If `onFailed` resolves, the next attempt
+ * starts. If `onFailed` rejects, the loop ends with that error.
  */
 export type RetryLoop = <T>(
   attempt: (number: number) => Promise<T>,

@@ -10,7 +10,10 @@ export function isSemver(version: string): boolean {
   return semver.test(version);
 }
 
-/** Returns a valid version that a program with the invalid `version` probably means; 2.1.0 for one without a number. */
+/**
+ * Returns the valid version that an invalid `version` probably means, for an error message; 2.1.0 if `version` contains
+ * no number.
+ */
 export function nearestSemver(version: unknown): string {
   const text =
     typeof version === 'string' || typeof version === 'number' ? String(version).slice(0, 100) : '';

@@ -1,11 +1,11 @@
 import type { Clock } from './clock.js';
 
-/** Greatest cost of the work between two visits of the event loop. A cost of 1 is about a microsecond. */
+/** Maximum cost of the work in one slice, after which the event loop continues. A cost of 1 is about 1 µs. */
 export const maxSliceCost = 2_000;
 
 /**
- * Runs long work in slices, between which the event loop handles other work. All work of one queue shares the slices:
- * each waiting step gets its turn, so that many callers together hold the event loop no longer than one.
+ * Runs long work in slices, between which the event loop handles other work. The steps of all callers share these
+ * slices in the order of arrival. Many callers together therefore block the event loop no longer than one caller.
  */
 export class SliceQueue {
   readonly #clock: Pick<Clock, 'afterPendingIo'>;
@@ -36,7 +36,7 @@ export class SliceQueue {
     });
   }
 
-  /** Resolves when the caller may do work of one slice. */
+  /** Resolves when the caller may do work with the cost of one slice. */
   turn(): Promise<void> {
     return new Promise((resolve) =>
       this.add(() => {
@@ -59,7 +59,7 @@ export class SliceQueue {
     let done = 0;
     for (let cost = 0; done < steps.length && cost < maxSliceCost; done++)
       cost += (steps[done] as () => number)();
-    // Steps that were added meanwhile wait for those that had no turn yet.
+    // Steps that were added during this slice run after all steps that were added before.
     if (done < steps.length) this.#waiting = [...steps.slice(done), ...this.#waiting];
     if (this.#waiting.length > 0) this.#schedule();
   }
@@ -68,13 +68,18 @@ export class SliceQueue {
 export interface ConsistentWork<T> {
   /** Starts the work, which yields the cost of each of its parts. */
   readonly start: () => Iterator<number, T>;
-  /** A changed number means that the parts done so far do not belong to those that follow. */
+  /**
+   * Returns the version of the data that the work reads. When the version changes, the parts done so far are invalid.
+   */
   readonly version: () => number;
 }
 
 const maxAttempts = 3;
 
-/** Does work in slices. Starts again after a change of the version. Returns undefined if that happens three times. */
+/**
+ * Does work in slices. Restarts the work when the version changes. Resolves to undefined if the version changes in
+ * three attempts.
+ */
 export async function resultInSlices<T>(
   queue: SliceQueue,
   { start, version }: ConsistentWork<T>,

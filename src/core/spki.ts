@@ -1,17 +1,18 @@
 /** Public keys as SubjectPublicKeyInfo in DER. Each key has exactly one encoding, so it has exactly one pin. */
 import type { KeyAlgorithm } from './credentials.js';
 
-/** The bytes before the numbers of the key. The numbers have 32 bytes each. */
+/** The bytes before the coordinates of the key. Each coordinate has 32 bytes. */
 export const spkiPrefixes: Readonly<Record<KeyAlgorithm, Buffer>> = Object.freeze({
   Ed25519: Buffer.from('302a300506032b6570032100', 'hex'),
   ES256: Buffer.from('3059301306072a8648ce3d020106082a8648ce3d03010703420004', 'hex'),
 });
 
-/** 2^255 - 19. */
+/** The prime of the field of Curve25519. */
 const fieldPrime = 2n ** 255n - 19n;
 
 /**
- * The y coordinates of the eight points whose order divides 8. Everyone can sign for such a key.
+ * The y coordinates of the eight points whose order divides 8. Such a key is refused, because anyone can forge its
+ * signatures.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8032, section 5.1
  */
@@ -24,8 +25,8 @@ const smallOrderYs: ReadonlySet<bigint> = new Set([
 ]);
 
 /**
- * Whether a key is an Ed25519 key or a P-256 key in its one encoding. Compressed points, numbers beyond the field, and
- * points of small order are refused. Does not check that a P-256 point is on the curve, which OpenSSL does.
+ * Whether a key is an Ed25519 key or a P-256 key in its only valid encoding. Compressed points, coordinates beyond the
+ * field, and points of small order are refused. Does not check that a P-256 point is on the curve, which OpenSSL does.
  *
  * @see [C7.8](../../docs/guarantees.md#c7-8)
  */
@@ -37,7 +38,7 @@ export function isAllowedKey(spki: Uint8Array): boolean {
   };
   if (hasPrefix('ES256', 2)) return true;
   if (!hasPrefix('Ed25519', 1)) return false;
-  // Little-endian, with the sign of x in the highest bit.
+  // The y coordinate is little-endian. Its highest bit is the sign of x.
   const encoded = BigInt(`0x${Buffer.from(bytes.subarray(-32)).reverse().toString('hex')}`);
   const y = BigInt.asUintN(255, encoded);
   return y < fieldPrime && !smallOrderYs.has(y);

@@ -13,15 +13,15 @@ export type RequestBody = unknown;
 export interface TransportRequest {
   /** Path and query, beginning with `/`; `*` is allowed with OPTIONS. */
   readonly path: string;
-  /** In upper case. */
+  /** HTTP method, in upper case. */
   readonly method: string;
   /** A record, or a flat list of names and values. */
   readonly headers?: unknown;
   /** Any request body that undici accepts. */
   readonly body?: RequestBody;
   /**
-   * Returns a copy with other headers. Absent in requests that are copied with spread syntax, which is ten times as
-   * slow.
+   * Returns a copy of the request with other headers. A request without this method is copied with spread syntax, which
+   * takes ten times as long.
    */
   withHeaders?(headers: unknown): TransportRequest;
 }
@@ -35,8 +35,8 @@ export interface RequestHandler {
   /** Whether `onError` was called. A transport can thus detect a rejected request without wrapping the handler. */
   readonly hasFailed?: boolean;
   /**
-   * Whether the request needs a new connection, because an earlier attempt was lost on an idle connection. If a new
-   * connection cannot be opened, the transport uses any connection.
+   * Whether the request needs a new connection, because an earlier attempt failed on a connection that had been idle.
+   * If a new connection cannot be opened, the transport uses any connection.
    */
   readonly needsNewConnection?: boolean;
   /** The async context of the call, in which a queued request is sent. Undefined if the context does not matter. */
@@ -81,7 +81,7 @@ export interface ProbeRequest {
   readonly path: string;
 }
 
-// Not `OPTIONS *`, the HTTP request for a whole server: many servers build a URL from the target and crash on `*`.
+// The path is not `*`, as in `OPTIONS *`, because many servers build a URL from the path and crash on `*`.
 export const defaultProbe: ProbeRequest = Object.freeze({ method: 'OPTIONS', path: '/' });
 
 /** A limit of the connections of a clerk. */
@@ -105,10 +105,9 @@ export interface Channel {
    */
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void;
   /**
-   * Gives up a request whose `onConnect` was not called yet, and removes it from the queue. A connecting socket for
-   * which no other request waits is destroyed unless it connects soon. `onConnect` and `onError` may still be called,
-   * and `onConnect` must then throw. Without this method, a cancelled request stays queued until its `onConnect`
-   * throws.
+   * Cancels a queued request, whose `onConnect` was not called yet. If no other request waits for a connecting socket,
+   * the socket is destroyed unless it connects soon. `onConnect` and `onError` may still be called, and `onConnect`
+   * must then throw. Without this method, a cancelled request stays queued until its `onConnect` throws.
    */
   cancelQueued?(handler: RequestHandler): void;
   /**
@@ -128,7 +127,7 @@ export interface Channel {
    */
   connect(signal?: AbortSignal): Promise<void>;
   /**
-   * Probes the endpoint on a separate connection. Resolves with any response, whatever its status. Rejects if the
+   * Probes the endpoint on a separate connection. Resolves with a response of any status. Rejects if the
    * endpoint cannot be reached, or does not respond within `timeoutMs`. A probe never keeps the process alive.
    */
   probe(timeoutMs: number, request?: ProbeRequest): Promise<void>;
@@ -144,6 +143,14 @@ export interface Channel {
    */
   wasReused?(handler: RequestHandler): boolean;
   /**
+   * Looks for the cause when a sent request failed without a response. Resolves to an error that states the cause, or
+   * to the same error. Returns undefined if the cause cannot be determined. Never rejects. Without this method, errors
+   * are not changed.
+   *
+   * @param hasResponded - whether the endpoint has answered a request of this client before
+   */
+  explain?(error: Error, hasResponded: boolean): Promise<Error> | undefined;
+  /**
    * Replaces the established connections: closes idle connections at once, and busy connections after their requests.
    * Called when the endpoint did not respond, since its connections may be half-open.
    */
@@ -153,7 +160,7 @@ export interface Channel {
    * if all addresses have failed since the last success; the channel then uses the first address again.
    */
   nextAddress(from: Address): boolean;
-  /** Closes the channel after the requests in flight. */
+  /** Closes the channel once the requests in flight have finished. */
   close(): Promise<void>;
   /** Aborts all requests with an error and closes all connections. */
   destroy(error: Error): Promise<void>;
@@ -162,11 +169,13 @@ export interface Channel {
 /** Decides to which addresses a client connects. */
 export interface ConnectPolicy {
   /**
-   * Returns why the client must not connect to an address; undefined if it may. A host name is checked with
-   * `ipProblem` after DNS.
+   * Returns why the client must not connect to an address; undefined if the client may connect. Returns undefined for a
+   * host name, which is checked with `ipProblem` after DNS resolution.
    */
   problemOf(address: Pick<Address, 'hostname' | 'socketPath'>): string | undefined;
-  /** Returns why the client must not connect to an IP address; undefined if it may, and for a host name. */
+  /**
+   * Returns why the client must not connect to an IP address; undefined if the client may connect, or for a host name.
+   */
   ipProblem(text: string): string | undefined;
 }
 

@@ -2,7 +2,7 @@
  * Types for code that implements a registry, policy, transport or clock for a clerk. A program that only calls
  * services needs nothing from this module.
  *
- * @module
+ * @module binding-clerk/extend
  */
 
 // Types for a registry, which a program passes to `createClerk({ registry })`

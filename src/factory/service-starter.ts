@@ -3,21 +3,22 @@ import { toEndpoint, type Endpoint } from '../core/endpoint.js';
 import { ClerkError, copyError, errorMessage, isClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Factory, StartedEndpoint } from '../core/factory.js';
-import { clampWaitMs } from '../core/remote-wait.js';
+import { clampWaitMs } from '../core/server-requested-delay.js';
 import { runWithoutInbound } from '../core/inbound-request.js';
+import { StartBackoff } from '../core/start-backoff.js';
+import { withDeadline } from '../core/with-deadline.js';
 
 const startTimeoutMs = 60_000;
-const baseBackoffMs = 1_000;
-const maxBackoffMs = 30_000;
-const failureWindowMs = 60_000;
-const maxFailuresInWindow = 3;
+/** Time in ms without a new start after the registry refused a start, because the service has working endpoints. */
+const unchangedWaitMs = 1_000;
+const maxPostponedMs = 60_000;
 const minIntervalMs = 500;
 
 /**
- * Starts one service through its factory. Concurrent callers share one start, which no deadline of a caller limits.
- * If the start fails, each caller gets its own error object. After a failed start, the service cannot be started for
- * 1 s. This time doubles with each further failure, up to 30 s. After 3 failures within 60 s, starts are refused
- * until the first of these failures is 60 s old. Starts do not use the retry budget.
+ * Starts one service through its factory. Concurrent callers share one start. The deadlines of the callers do not
+ * limit the start. If the start fails, each caller gets its own error object. After a failed start, the service
+ * cannot be started for 1 s. This time doubles with each further failure, up to 30 s. After 3 failures within 60 s,
+ * starts are refused until the first of these failures is 60 s old. Starts do not use the retry budget.
  *
  * @see [B3](../../docs/background.md#b3)
  * @see [C6.1](../../docs/guarantees.md#c6-1), [C6.3](../../docs/guarantees.md#c6-3)
@@ -28,7 +29,7 @@ export class ServiceStarter {
   readonly #reporter: EventSink;
   readonly #signal: AbortSignal;
   #inFlight: Promise<readonly Endpoint[]> | undefined;
-  #failureTimes: number[] = [];
+  readonly #backoff = new StartBackoff();
   #lastFailure: ClerkError | undefined;
   #notBefore = 0;
   #lastSuccessAt = -Infinity;
@@ -57,7 +58,7 @@ export class ServiceStarter {
   }
 
   markHealthy(): void {
-    if (this.#failureTimes.length > 0) this.#failureTimes = [];
+    this.#backoff.reset();
   }
 
   markUnreachable(): void {
@@ -72,14 +73,17 @@ export class ServiceStarter {
   /** Handles a refused start: the registry knows working endpoints, but this clerk cannot reach them. */
   markUnchanged(): void {
     const message = `${this.#name} was not started again: the registry reports working endpoints, but this clerk cannot reach them; check the network path from this host to the endpoints`;
-    this.#postpone(new ClerkError('START_FAILED', message), baseBackoffMs);
+    this.#postpone(new ClerkError('START_FAILED', message), unchangedWaitMs);
   }
 
   async #start(factory: Factory): Promise<readonly Endpoint[]> {
     const startedAt = this.#clock.now();
-    const backoffMs = this.#nextStartAt() - startedAt;
-    if (this.#lastFailure && backoffMs > 0) {
-      const seconds = (backoffMs / 1_000).toFixed(1);
+    const waitMs = Math.max(
+      this.#backoff.remaining(startedAt)?.remainingMs ?? 0,
+      this.#notBefore - startedAt,
+    );
+    if (this.#lastFailure && waitMs > 0) {
+      const seconds = (waitMs / 1_000).toFixed(1);
       throw new ClerkError(
         this.#lastFailure.code,
         `${this.#lastFailure.message}; the service can be started again in ${seconds} s`,
@@ -118,53 +122,27 @@ export class ServiceStarter {
   }
 
   #recordFailure(error: ClerkError): ClerkError {
-    const now = this.#clock.now();
     this.#lastFailure = error;
-    this.#failureTimes = [...this.#failureTimes.filter((at) => now - at < failureWindowMs), now];
+    this.#backoff.onStartFailed(this.#clock.now(), error.message);
     return error;
   }
 
   #postpone(error: ClerkError, remainingMs: number): ClerkError {
     this.#lastFailure = error;
-    this.#notBefore = this.#clock.now() + clampWaitMs(remainingMs, failureWindowMs);
+    this.#notBefore = this.#clock.now() + clampWaitMs(remainingMs, maxPostponedMs);
     return error;
   }
 
-  #nextStartAt(): number {
-    const last = this.#failureTimes.at(-1);
-    if (last === undefined) return this.#notBefore;
-    const backoffEnd = last + Math.min(maxBackoffMs, baseBackoffMs * 2 ** (this.#failureTimes.length - 1));
-    const oldest = this.#failureTimes.at(-maxFailuresInWindow);
-    return Math.max(backoffEnd, this.#notBefore, oldest === undefined ? 0 : oldest + failureWindowMs);
-  }
-
   #runFactory(factory: Factory): Promise<StartedEndpoint | readonly StartedEndpoint[]> {
-    const controller = new AbortController();
-    return new Promise((resolve, reject) => {
-      const cleanUp = (): void => {
-        timer.cancel();
-        this.#signal.removeEventListener('abort', onClosed);
-      };
-      const fail = (reason: Error): void => {
-        cleanUp();
-        controller.abort(reason);
-        reject(reason);
-      };
-      const onClosed = (): void => fail(this.#closedError());
-      const timer = this.#clock.setTimer(
-        () => fail(new Error(`the factory did not resolve within ${String(startTimeoutMs / 1_000)} s`)),
-        startTimeoutMs,
-      );
-      timer.setRef(false);
-      this.#signal.addEventListener('abort', onClosed);
-      Promise.resolve()
-        .then(() => {
-          this.#signal.throwIfAborted();
-          return factory({ name: this.#name, signal: controller.signal });
-        })
-        .finally(cleanUp)
-        .then(resolve, reject);
-    });
+    return withDeadline(
+      {
+        clock: this.#clock,
+        limitMs: startTimeoutMs,
+        onTimeout: () => new Error(`the factory did not resolve within ${String(startTimeoutMs / 1_000)} s`),
+        parents: [{ signal: this.#signal, error: () => this.#closedError() }],
+      },
+      async (signal) => factory({ name: this.#name, signal }),
+    );
   }
 
   #closedError(): ClerkError {

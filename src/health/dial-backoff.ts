@@ -1,24 +1,19 @@
+import { backoffMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import type { EndpointState } from './endpoint-state.js';
 
-/** The next dial of an endpoint may start after this time, even if the previous dial has no result. */
+/** Time in ms after which the next dial of an endpoint may start, even if the previous dial has no result. */
 const maxDialMs = 5_000;
 /**
- * Minimum duration of a dial that counts as timed out. A healthy endpoint may need almost this time to accept a
- * connection.
+ * Minimum duration of a dial that counts as timed out, in ms. A healthy endpoint may need almost this time to accept
+ * a connection.
  */
 const minDialWaitMs = 250;
 
-/**
- * Returns the time to wait before the next dial. Uniformly random between 0 and a bound (full jitter). The bound is
- * 100 ms after the first failed dial and doubles with each further failed dial, up to 5 s. @see
- * [C4.1](../../docs/guarantees.md#c4-1)
- */
-export function dialBackoffMs(failedDials: number, random: number): number {
-  return random * Math.min(5_000, 100 * 2 ** Math.max(failedDials - 1, 0));
-}
+/** Backoff between the dials of an endpoint, in ms. @see [C4.1](../../docs/guarantees.md#c4-1) */
+export const dialBackoff = { firstMs: 100, maxMs: 5_000 };
 
-/** Once a dial has failed, allows one dial at a time, with a backoff between dials. */
+/** Limits the dials of an endpoint after a failed dial: one dial at a time, with a backoff between two dials. */
 export class DialBackoff {
   readonly #clock: Clock;
 
@@ -48,8 +43,8 @@ export class DialBackoff {
   }
 
   /**
-   * The dial does not count as failed if the endpoint has answered since `startedAt`, or if the dial lasted less than
-   * 250 ms.
+   * The dial does not count as failed if the endpoint has sent a response since `startedAt`, or if the dial lasted
+   * less than 250 ms.
    */
   onConnectTimeout(member: EndpointState, startedAt: number, now: number): void {
     this.onEnded(member, startedAt);
@@ -59,6 +54,6 @@ export class DialBackoff {
 
   #backOff(member: EndpointState, now: number): void {
     member.consecutiveDialFailures++;
-    member.nextDialAt = now + dialBackoffMs(member.consecutiveDialFailures, this.#clock.random());
+    member.nextDialAt = now + backoffMs(dialBackoff, member.consecutiveDialFailures, this.#clock.random());
   }
 }

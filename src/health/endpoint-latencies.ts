@@ -27,8 +27,8 @@ export class EndpointLatencies {
   }
 
   /**
-   * An unknown latency is set to the mean latency of the other endpoints. Otherwise an endpoint that fails fast would
-   * look fast.
+   * Raises the load of an endpoint after a failed attempt. An unknown latency is set to the mean latency of the other
+   * endpoints, so that an endpoint that fails fast does not look fast.
    */
   penalize(member: EndpointState, now: number): void {
     const othersMs = member.latencyMs === 0 ? this.#meanOfOthersMs(member) : 0;
@@ -36,13 +36,16 @@ export class EndpointLatencies {
     member.penalize(now);
   }
 
-  /** The first latency includes the time to connect, and the process may be cold. */
+  /**
+   * Limits the first latency to twice the mean latency of the other endpoints. The first latency includes the time to
+   * connect, and the process may be cold.
+   */
   #cappedFirstMs(member: EndpointState, latencyMs: number): number {
     const othersMs = this.#meanOfOthersMs(member);
     return othersMs === 0 ? latencyMs : Math.min(latencyMs, 2 * othersMs);
   }
 
-  /** 0 if no latency is known. Leaves out ejected members. */
+  /** Mean latency of the other members that are not ejected, in ms; 0 if no latency is known. */
   #meanOfOthersMs(excluded: EndpointState): number {
     let sum = 0;
     let count = 0;

@@ -1,42 +1,45 @@
 import type { EndpointChannels, ConnectedCandidate, SlowStart } from '../core/candidate.js';
 import type { Endpoint } from '../core/endpoint.js';
 import type { Channel } from '../core/transport.js';
-import { EndpointLoad } from './endpoint-load.js';
-import { SuccessRate } from './success-rate.js';
+import { PeakEwmaLoad } from './peak-ewma-load.js';
+import { SuccessWindow } from './success-window.js';
 
 export const minDoubtedRun = 2;
 
 /** Health and load of one endpoint, as observed by this clerk. All instants are in ms on the monotonic clock. */
-export class EndpointState extends EndpointLoad implements ConnectedCandidate {
+export class EndpointState extends PeakEwmaLoad implements ConnectedCandidate {
   status: 'open' | 'closed' = 'open';
   isFailing = false;
-  /** Whether {@link FailingEndpoints} must learn of each good answer. */
+  /** Whether {@link OutlierEjector} must be notified of each success. */
   isWatched = false;
-  /** Start of the current outage: the ejection or the first suspicion; 0 while the endpoint is healthy. */
+  /** Start of the current outage, when the endpoint became suspect or was ejected; 0 while the endpoint is healthy. */
   unhealthySince = 0;
-  /** Last answer to a call or a probe; 0 before the first answer. */
+  /** When the last response to a call or a probe arrived; 0 before the first response. */
   lastHeardAt = 0;
-  /** Start of the silence of a suspect endpoint; 0 while the endpoint is not suspect. */
+  /** Since when a suspect endpoint has sent no response; 0 while the endpoint is not suspect. */
   suspectSince = 0;
   suspectReason = '';
-  /** The last time in which the endpoint was suspect or ejected as unreachable, until it answered. */
+  /**
+   * Start of the last period in which the endpoint was suspect or ejected as unreachable. The period ends with the
+   * first response, at `#silenceEndedAt`.
+   */
   #silenceBeganAt = 0;
   #silenceEndedAt = 0;
   /** The endpoint in the newest resolution. An endpoint with a new id, epoch or address gets a new state. */
   endpoint: Endpoint;
   channel: Channel;
   tlsChannel: Channel | undefined;
-  /** The addresses, in the order for which the channels were opened. */
+  /** The addresses of the endpoint when its channels were opened, in the order in which the channels use them. */
   openedFor: readonly string[];
   consecutiveFailures = 0;
   runStartedAt = 0;
-  /** An endpoint with this number of failing answers in a row is doubted. */
+  /** An endpoint with this number of consecutive failures is doubted: the endpoint, not the call, may be the cause. */
   doubtedRun = minDoubtedRun;
-  /** 0 if no failing answer was retracted. @see {@link FailingEndpoints.onCallFailed} */
+  /** When a failure was last retracted; 0 for never. @see {@link OutlierEjector.onCallFailed} */
   lastRetractedAt = 0;
   lastFailureAt = 0;
   lastGoodStartedAt = 0;
-  readonly successRate = new SuccessRate();
+  readonly successRate = new SuccessWindow();
 
   consecutiveDialFailures = 0;
   nextDialAt = 0;
@@ -44,27 +47,32 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   dialStartedAt = 0;
 
   ejectionReason = '';
-  /** Whether the answers of the ejected endpoint were failures. The ejection then ends after `stayMs`. */
+  /**
+   * Whether the endpoint was ejected because of failures, not as unreachable. The ejection then ends after `ejectionMs`.
+   */
   isEjectedForFailures = false;
   lastEjectedAt = 0;
   /** Each ejection adds 1; each full minute between two ejections subtracts 1. */
   recentEjections = 0;
   /**
-   * Duration of the last timed ejection; 0 before the first. While `isFailing`, the endpoint gets one call in this
-   * interval even if `achieved` is 0.
+   * Duration of the last timed ejection, in ms; 0 before the first. While `isFailing`, the endpoint gets one call in
+   * this interval even if `achieved` is 0.
    */
-  stayMs = 0;
+  ejectionMs = 0;
   returnedAt = 0;
-  /** Good answers until the end of probation. During probation, a single bad answer ejects the endpoint. */
+  /** Number of successes until probation ends. During probation, a single failure ejects the endpoint. */
   goodAnswersNeeded = 0;
   /** When the endpoint began to count as failing. A call at `retryAt` sets this time again. */
   failingSince = 0;
-  /** Smoothed share of good answers of a failing endpoint, 0 … 1. Otherwise 1. */
+  /** Smoothed success rate of a failing endpoint, 0 … 1. The value is 1 for any other endpoint. */
   achieved = 1;
   /** From this time, a failing endpoint gets one call even if `achieved` is 0. */
   retryAt = 0;
 
-  /** Last refused or reset attempt. After an ejection for silence: when the silence began. */
+  /**
+   * When an attempt was last refused or reset. If the endpoint was ejected because it sent no response, the value of
+   * `suspectSince`.
+   */
   lastHardFailureAt = 0;
   lastUnreachableAt = 0;
   lastReconnectAt = 0;
@@ -120,13 +128,13 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
       : [this.channel, this.tlsChannel];
   }
 
-  /** Called when an answer ends a suspicion, or an ejection as unreachable. */
+  /** Called when a response ends a suspicion, or an ejection as unreachable. */
   endSilence(now: number): void {
     this.#silenceBeganAt = this.unhealthySince;
     this.#silenceEndedAt = now;
   }
 
-  /** The part of the time from `startedAt` to `now` in which the endpoint was silent. */
+  /** Returns for how long between `startedAt` and `now` the endpoint was suspect or ejected as unreachable, in ms. */
   silentMsSince(startedAt: number, now: number): number {
     if (this.unhealthySince !== 0 && !this.isEjectedForFailures)
       return Math.max(0, now - Math.max(this.unhealthySince, startedAt));
@@ -145,8 +153,8 @@ export class EndpointState extends EndpointLoad implements ConnectedCandidate {
   }
 
   /**
-   * @param latencyMs - the new smoothed latency. With 0 for unknown, the endpoint gets one call at a time until an
-   * answer shows its latency.
+   * @param latencyMs - the new smoothed latency, in ms. If the latency is unknown (0), the endpoint gets one call at
+   * a time until the first response.
    */
   recover(latencyMs: number, now: number): void {
     this.clearSuspicion();

@@ -9,8 +9,8 @@ import type { Channel, ProbeRequest } from '../core/transport.js';
 import { DialBackoff } from './dial-backoff.js';
 import { EndpointLatencies } from './endpoint-latencies.js';
 import { EndpointState } from './endpoint-state.js';
-import { Ejections } from './ejections.js';
-import { FailingEndpoints } from './failing-endpoints.js';
+import { EjectedEndpoints } from './ejected-endpoints.js';
+import { OutlierEjector } from './outlier-ejector.js';
 import { Reachability } from './reachability.js';
 import { isSameEndpoint, isSameList } from './same-endpoint.js';
 
@@ -21,28 +21,29 @@ export interface EndpointTableOptions {
   readonly asyncContext: AsyncResource;
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
   readonly probeRequest: () => ProbeRequest | false | undefined;
-  /** The service must then be looked up again. */
+  /** Called when an endpoint is unreachable. The service must then be looked up again. */
   readonly onUnreachable: (endpoint: string) => void;
   readonly onChange: () => void;
 }
 
 /**
- * A new process compiles code and fills caches. Endpoints of the first lookup keep equal shares, because they start
- * together. @see Envoy's [slow start
+ * Duration of the slow start of a new endpoint, in ms. A new process compiles code and fills caches. Endpoints of the
+ * first lookup keep equal shares, because they start together. @see Envoy's [slow start
  * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start)
  */
 const newEndpointSlowStartMs = 30_000;
 /**
- * The endpoints of one service (members), with their health and load. {@link Reachability} judges whether an endpoint
- * answers, {@link FailingEndpoints} whether its answers fail. @see [C2.4](../../docs/guarantees.md#c2-4)
+ * The endpoints of one service (members), with their health and load. {@link Reachability} decides whether an
+ * endpoint responds. {@link OutlierEjector} decides whether an endpoint fails too often. @see
+ * [C2.4](../../docs/guarantees.md#c2-4)
  */
 export class EndpointTable implements Health {
   /** Grows when the members, or the health of a member, may have changed. A picker of a lower version is outdated. */
   version = 0;
   #members: readonly EndpointState[] = [];
   readonly #options: EndpointTableOptions;
-  readonly #ejections: Ejections;
-  readonly #failing: FailingEndpoints;
+  readonly #ejections: EjectedEndpoints;
+  readonly #failing: OutlierEjector;
   readonly #reachability: Reachability;
   readonly #dials: DialBackoff;
   readonly #latencies = new EndpointLatencies(() => this.#members);
@@ -52,8 +53,8 @@ export class EndpointTable implements Health {
     const onChange = (): void => this.#notifyChange();
     const shared = { ...options, onChange };
     this.#dials = new DialBackoff(options.clock);
-    this.#ejections = new Ejections(shared);
-    this.#failing = new FailingEndpoints({
+    this.#ejections = new EjectedEndpoints(shared);
+    this.#failing = new OutlierEjector({
       ...shared,
       members: () => this.#members,
       eject: (member, now) => this.#ejectForFailures(member, now),
@@ -67,9 +68,10 @@ export class EndpointTable implements Health {
   }
 
   /**
-   * Replaces the members. An endpoint with the same id, epoch, addresses and keys keeps its connections, health and load.
-   * If only the order of its addresses changed, it keeps its health and load, and a healthy endpoint gets connections in
-   * the new order. The connections of a removed endpoint, and former connections, close after their requests in flight.
+   * Replaces the members. An endpoint with the same id, epoch, addresses and keys keeps its connections, health and
+   * load. If only the order of the addresses changed, the endpoint keeps its health and load. A healthy endpoint then
+   * gets connections in the new order. The connections of a removed endpoint, and former connections, close after
+   * their last request has ended.
    */
   update(endpoints: readonly Endpoint[]): void {
     const known = new Map(this.#members.map((member) => [member.endpoint.id, member]));
@@ -101,12 +103,12 @@ export class EndpointTable implements Health {
     return this.#ejections.count;
   }
 
-  /** Infinity if no member waits for a trial. */
+  /** Time from which a call may serve as a trial; Infinity if no member waits for a trial. */
   get trialDueAt(): number {
     return this.#reachability.trialDueAt;
   }
 
-  /** Probes are sent only while calls arrive. */
+  /** Must be called for each call, because probes are sent only while calls arrive. */
   callStarted(): void {
     this.#reachability.callStarted();
   }
@@ -141,7 +143,7 @@ export class EndpointTable implements Health {
       const startedAt = now - latencyMs;
       member.lastGoodStartedAt = startedAt;
       const silentMs = member.silentMsSince(startedAt, now);
-      // A silence of the endpoint, such as a pause of its process, is not part of its usual latency.
+      // Time without any response of the endpoint, such as a pause of its process, does not count as latency.
       if (silentMs > 0) this.#latencies.observeAtLeast(member, latencyMs - silentMs, usualMs, now);
       else scaledMs = this.#latencies.observe(member, latencyMs, usualMs, now);
     }
@@ -273,7 +275,7 @@ export class EndpointTable implements Health {
     this.#options.onChange();
   }
 
-  /** An unhealthy endpoint keeps its channels, because a probe may be in flight, until a later update. */
+  /** An unhealthy endpoint keeps its channels until a later update, because a probe may be in flight. */
   #followOrder(member: EndpointState): void {
     const { endpoint, openedFor, channels, unhealthySince } = member;
     if (unhealthySince !== 0 || isSameList(openedFor, endpoint.addresses)) return;

@@ -31,15 +31,16 @@ export function collectReports(
 }
 
 /**
- * Undefined if the last response or failure is too old, or if an unhealthy endpoint has responded since its last hard
- * failure.
+ * Returns the verdict to report to the registry. Undefined if the last response or failure is too old, or if an
+ * unhealthy endpoint has responded since its last hard failure.
  */
 export function verdictOf(
   { unhealthySince, lastHardFailureAt, lastUnreachableAt, lastHeardAt }: Omit<EndpointEvidence, 'endpoint'>,
   now: number,
 ): EndpointReport['verdict'] | undefined {
   if (unhealthySince !== 0)
-    // If no attempt or probe has found the endpoint unreachable since the outage began, the endpoint is only suspect.
+    // If no attempt or probe has found the endpoint unreachable since the outage began, the endpoint is only suspect
+    // and is not reported.
     return lastHardFailureAt > lastHeardAt &&
       lastUnreachableAt >= unhealthySince &&
       now - lastUnreachableAt <= unreachableForMs

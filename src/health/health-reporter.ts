@@ -1,16 +1,20 @@
 import { AsyncResource } from 'node:async_hooks';
-import { withTimeout, type Clock, type Timer } from '../core/clock.js';
+import type { Clock, Timer } from '../core/clock.js';
 import type { EndpointReport, Registry } from '../core/registry.js';
+import { withDeadline } from '../core/with-deadline.js';
 
 const minReportIntervalMs = 1_000;
 const reportDelayMs = 250;
 const reportJitterMs = 1_000;
-/** Shorter than the 10 s after which the registry forgets a report. */
+/**
+ * Interval between two reports about one endpoint, in ms. Shorter than the 10 s after which the registry discards a
+ * report.
+ */
 const repeatIntervalMs = 4_000;
 /** A message also contains the reports that are due within this time. */
 const coalesceMs = 500;
 const maxReportsPerMessage = 100;
-/** Over all services. Further endpoints are not reported. */
+/** Maximum number of tracked endpoints of all services. Further endpoints are not reported. */
 const maxTrackedEndpoints = 1_000;
 const reportTimeoutMs = 3_000;
 
@@ -32,12 +36,12 @@ interface TrackedEndpoint {
 
 interface TrackedService {
   readonly byId: Map<string, TrackedEndpoint>;
-  /** Time of the next comparison of the verdicts with the reported verdicts; Infinity for none. */
+  /** When the verdicts are next compared with the reported verdicts; Infinity for never. */
   checkAt: number;
 }
 
 /**
- * Reports unreachable and recovered endpoints to the registry, and endpoints for which the registry asks (queried
+ * Reports unreachable and recovered endpoints to the registry, and endpoints that the registry queries (queried
  * endpoints). Sends one message for all services, at most once per second. A failed message is not sent again,
  * because the next message has the current state.
  * @see [B8](../../docs/background.md#b8)
@@ -192,26 +196,18 @@ export class HealthReporter {
     this.#isSending = true;
     this.#sentAt = clock.now();
     if (this.#clerkId === '') this.#clerkId = randomId(() => clock.random());
-    const controller = new AbortController();
-    const stop = (): void => controller.abort(signal.reason);
-    signal.addEventListener('abort', stop);
-    try {
-      const report = { clerk: this.#clerkId, reports };
-      // Runs in the async context of the clerk, not of the call that failed first.
-      const sent = this.#context.runInAsyncScope(async () =>
-        registry.report?.(report, { signal: controller.signal }),
-      );
-      await withTimeout(
-        clock,
-        reportTimeoutMs,
-        sent,
-        () => new Error(`The registry did not accept a health report within ${String(reportTimeoutMs)} ms`),
-      );
-    } catch (error) {
-      controller.abort(error);
-    } finally {
-      signal.removeEventListener('abort', stop);
-    }
+    const deadline = {
+      clock,
+      limitMs: reportTimeoutMs,
+      onTimeout: () =>
+        new Error(`The registry did not accept a health report within ${String(reportTimeoutMs)} ms`),
+      parents: [{ signal, error: () => signal.reason as unknown }],
+    };
+    const report = { clerk: this.#clerkId, reports };
+    // Runs in the async context of the clerk, not of the call that failed first.
+    await this.#context
+      .runInAsyncScope(() => withDeadline(deadline, async (signal) => registry.report?.(report, { signal })))
+      .catch(() => undefined);
     this.#isSending = false;
     this.#schedule();
   }

@@ -2,8 +2,8 @@
 const step = 1.02;
 
 /**
- * Converts the latencies of different route classes to one scale. Otherwise a response of a slow route would make its
- * endpoint look slow.
+ * Converts the latencies of different route classes to one scale. Without the conversion, a response of a slow route
+ * would make its endpoint look slow.
  */
 export class LatencyScale {
   /** Running median of `usualMs` over all responses; 0 before the first response. */

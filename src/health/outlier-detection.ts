@@ -1,11 +1,3 @@
-/**
- * For hard evidence (refused or lost connections, silence), one endpoint must stay. For failing answers, half of the
- * endpoints must stay. @see [C2.4](../../docs/guarantees.md#c2-4)
- */
-export function mayEject(isHardEvidence: boolean, members: number, ejected: number): boolean {
-  return ejected + 1 <= (isHardEvidence ? members - 1 : Math.floor(members / 2));
-}
-
 export interface SuccessRateStats {
   readonly hosts: number;
   readonly mean: number;
@@ -18,7 +10,7 @@ export interface MeasuredRate {
   readonly rate: number;
 }
 
-/** Failures in a row that eject an endpoint while the best endpoint never fails. */
+/** Minimum number of consecutive failures for an ejection. Suffices if the best endpoint never fails. */
 export const minConsecutiveFailures = 5;
 /**
  * A run of failures ejects an endpoint only if the best endpoint would have such a run with at most this probability.
@@ -36,13 +28,14 @@ const minResponses = 100;
  */
 const minHosts = 5;
 const standardDeviationFactor = 1.9;
-/** Minimum difference between the mean and an outlier. Several nearly equal rates contain no outlier. */
+/** Minimum difference between the mean and an outlier, so that nearly equal rates contain no outlier. */
 const minRateGap = 0.05;
 
 /**
- * Whether an endpoint has failed enough for an ejection: 5 failures in a row, or a success rate below 0.8 over 20 or
- * more attempts. Both are compared with the best other endpoint, because a route may fail at every endpoint:
- * - The run of failures must be so long that the best endpoint would have it with a probability of at most 10^-6.
+ * Whether an endpoint has failed enough for an ejection: 5 consecutive failures, or a success rate below 0.8 over 20
+ * or more attempts. Both are compared with the best other endpoint, because a route may fail at every endpoint:
+ * - The run of failures must be so long that the best endpoint would have such a run with a probability of at most
+ * 10^-6.
  * - The success rate must be below 0.8 × the best rate by more than chance explains.
  * @param best - the endpoint with the highest {@link comparedRate} among the other endpoints
  */
@@ -61,7 +54,8 @@ export function exceedsFailureThreshold(
 }
 
 /**
- * True after at least 5 failures in a row, or more if the best other endpoint fails too. `best` is its success rate.
+ * True after at least 5 consecutive failures. If the best other endpoint fails too, more failures are needed. `best`
+ * is the success rate of that endpoint.
  */
 export function isLongRun(consecutiveFailures: number, best: number): boolean {
   return (
@@ -123,13 +117,16 @@ export function isOutlier(
   );
 }
 
-/** By chance, two measured rates may differ by up to four standard deviations. */
+/** Returns the difference that chance can cause between two measured rates: four standard deviations. */
 function chanceBetween(a: MeasuredRate, b: MeasuredRate): number {
   const rate = (a.rate * a.total + b.rate * b.total) / (a.total + b.total);
   return 4 * Math.sqrt(rate * (1 - rate) * (1 / a.total + 1 / b.total));
 }
 
-/** By chance, a rate over `total` attempts may differ from `rate` by up to four standard deviations. */
+/**
+ * Returns the difference that chance can cause between `rate` and a rate over `total` attempts: four standard
+ * deviations.
+ */
 function chanceOf(rate: number, total: number): number {
   return 4 * Math.sqrt((rate * (1 - rate)) / total);
 }

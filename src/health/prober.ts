@@ -4,15 +4,11 @@ import { isLocalError } from '../core/local-errors.js';
 import type { ProbeRequest } from '../core/transport.js';
 import type { EndpointState } from './endpoint-state.js';
 import { EndpointTimers } from './endpoint-timers.js';
+import { suspectTimeoutMs } from './suspect-timeout.js';
 
 /**
- * A suspect endpoint that answers nothing for this time is ejected. Also the timeout of a probe. @see [decision
- * 052](../../docs/decisions/052-suspect-probe-eject.md)
- */
-export const silenceMs = 1_000;
-/**
- * A probe timeout that fires later than this shows that the event loop was blocked. The answer may have arrived
- * unread.
+ * A probe timeout that fires more than this time late, in ms, shows that the event loop was blocked. A response may
+ * then have arrived and not been read.
  */
 const maxLatenessMs = 50;
 const minProbeIntervalMs = 500;
@@ -22,10 +18,10 @@ const firstProbeDelayMs = 250;
 export interface ProberOptions {
   readonly clock: Clock;
   readonly asyncContext: AsyncResource;
-  /** Undefined: the default request. False: probes are switched off. */
+  /** Returns undefined for the default request, and false if probes are switched off. */
   readonly request: () => ProbeRequest | false | undefined;
   readonly onAnswered: (member: EndpointState, sentAt: number) => void;
-  /** Must call {@link Prober.start} for another probe. */
+  /** Called when a probe got no response. Must call {@link Prober.start} for another probe. */
   readonly onUnanswered: (member: EndpointState, sentAt: number) => void;
   /** Called when a probe is due but probes are switched off. For the next 1 s, a call may serve as the probe. */
   readonly onTrialWanted: (member: EndpointState) => void;
@@ -33,8 +29,8 @@ export interface ProberOptions {
 
 /**
  * Probes suspect and ejected endpoints, each at most once in 500 ms. The interval grows with the length of the
- * outage. Without calls to the service, no probes are sent. No call waits for a probe. @see
- * [C2.4](../../docs/guarantees.md#c2-4)
+ * outage. Probes are sent only while calls to the service arrive, or while a call waits for a response of the
+ * endpoint. No call waits for a probe. @see [C2.4](../../docs/guarantees.md#c2-4)
  */
 export class Prober {
   readonly #options: ProberOptions;
@@ -71,7 +67,7 @@ export class Prober {
     const { status, unhealthySince, recentEjections, lastProbeAt } = member;
     const outageMs = now - unhealthySince;
     const isFirst = lastProbeAt < unhealthySince;
-    const isNewSuspect = status === 'open' && outageMs < 2 * silenceMs;
+    const isNewSuspect = status === 'open' && outageMs < 2 * suspectTimeoutMs;
     const delayMs = Math.max(
       isNewSuspect ? 0 : probeDelayMs(outageMs, recentEjections, isFirst, clock.random()),
       lastProbeAt + minProbeIntervalMs * (1 + 0.2 * clock.random()) - now,
@@ -79,8 +75,8 @@ export class Prober {
     if (delayMs <= 0) this.#probe(member);
     else
       this.#timers.set(member, delayMs, () => {
-        if (this.#callCount === member.callsAtLastProbe) this.#awaitingCall.add(member);
-        else this.#probe(member);
+        if (this.#isWanted(member)) this.#probe(member);
+        else this.#awaitingCall.add(member);
       });
   }
 
@@ -95,6 +91,20 @@ export class Prober {
     this.#awaitingCall.clear();
   }
 
+  /** Sends another probe, because the last probe proved nothing. Does not wait for another call. */
+  #repeat(member: EndpointState): void {
+    member.callsAtLastProbe = -1;
+    this.start(member);
+  }
+
+  /**
+   * Whether a call has arrived since the last probe, or a call waits for a response of the endpoint. The waiting call
+   * may depend on the probe to end before its deadline.
+   */
+  #isWanted({ callsAtLastProbe, pending, held }: EndpointState): boolean {
+    return this.#callCount !== callsAtLastProbe || pending > held;
+  }
+
   #probe(member: EndpointState): void {
     this.#options.asyncContext.runInAsyncScope(() => this.#send(member));
   }
@@ -107,7 +117,7 @@ export class Prober {
     const probe = request();
     if (probe === false) {
       onTrialWanted(member);
-      this.#timers.set(member, silenceMs, () => onUnanswered(member, sentAt));
+      this.#timers.set(member, suspectTimeoutMs, () => onUnanswered(member, sentAt));
       return;
     }
     this.#inFlight.add(member);
@@ -115,11 +125,11 @@ export class Prober {
       this.#inFlight.delete(member);
       if (!this.#stopped && member.isListed && member.unhealthySince !== 0) callback(member, sentAt);
     };
-    member.channel.probe(silenceMs, probe).then(
+    member.channel.probe(suspectTimeoutMs, probe).then(
       () => settle(onAnswered),
       (error: unknown) => {
-        const isBlocked = clock.now() - sentAt > silenceMs + maxLatenessMs;
-        settle(isBlocked || isLocalError(error) ? (one) => this.start(one) : onUnanswered);
+        const isBlocked = clock.now() - sentAt > suspectTimeoutMs + maxLatenessMs;
+        settle(isBlocked || isLocalError(error) ? (one) => this.#repeat(one) : onUnanswered);
       },
     );
   }

@@ -2,30 +2,31 @@ import type { AsyncResource } from 'node:async_hooks';
 import type { Clock } from '../core/clock.js';
 import type { EventSink } from '../core/events.js';
 import type { ProbeRequest } from '../core/transport.js';
-import type { Ejections } from './ejections.js';
+import type { EjectedEndpoints } from './ejected-endpoints.js';
 import type { EndpointState } from './endpoint-state.js';
-import type { FailingEndpoints } from './failing-endpoints.js';
-import { Prober, silenceMs } from './prober.js';
+import type { OutlierEjector } from './outlier-ejector.js';
+import { Prober } from './prober.js';
+import { suspectTimeoutMs } from './suspect-timeout.js';
 
 export interface ReachabilityOptions {
   readonly name: string;
   readonly clock: Clock;
   readonly reporter: EventSink;
   readonly asyncContext: AsyncResource;
-  readonly ejections: Ejections;
-  readonly failing: FailingEndpoints;
+  readonly ejections: EjectedEndpoints;
+  readonly failing: OutlierEjector;
   readonly probeRequest: () => ProbeRequest | false | undefined;
   readonly onUnreachable: (endpoint: string) => void;
   readonly onChange: () => void;
 }
 
 /**
- * Judges whether endpoints can be reached.
+ * Decides whether endpoints can be reached.
  * - A refused connection ejects an endpoint.
- * - A lost connection makes an endpoint suspect. So does a late attempt, unless the endpoint has answered something
- * since the attempt was sent.
- * - A suspect endpoint is probed at once, and gets calls only if no better endpoint is left. Any answer ends the
- * suspicion. Silence for 1 s, or a failed probe after a lost connection, ejects the endpoint.
+ * - A lost connection makes an endpoint suspect. A late attempt also does so, unless the endpoint has sent any
+ * response since the attempt was sent.
+ * - A suspect endpoint is probed at once, and gets calls only if no better endpoint is left. Any response ends the
+ * suspicion. The endpoint is ejected if it sends no response for 1 s, or if a probe after a lost connection fails.
  * - Ejected endpoints are probed while calls arrive. After a failed probe, one repeatable call may serve as the next
  * probe.
  * @see [decision 052](../../docs/decisions/052-suspect-probe-eject.md)
@@ -51,7 +52,10 @@ export class Reachability {
     this.#prober.callStarted();
   }
 
-  /** Any answer ends a suspicion, or the ejection of an unreachable endpoint. `latencyMs` is 0 when unknown. */
+  /**
+   * Called for each response. Ends a suspicion, or the ejection of an unreachable endpoint. `latencyMs` is 0 when
+   * unknown.
+   */
   onHeard(member: EndpointState, latencyMs: number, now: number): void {
     member.lastHeardAt = now;
     if (member.unhealthySince === 0 || member.isEjectedForFailures) return;
@@ -65,7 +69,10 @@ export class Reachability {
     }
   }
 
-  /** An endpoint that has answered something since `sentAt` is slow, not silent. */
+  /**
+   * Called for a late attempt. An endpoint that has sent any response since `sentAt` is slow, and does not become
+   * suspect.
+   */
   onLate(member: EndpointState, sentAt: number, now: number): void {
     if (member.lastHeardAt > sentAt) return;
     // An attempt sent before the last reset shows nothing about the new connections.
@@ -91,7 +98,7 @@ export class Reachability {
     else this.#suspect(member, 'reset', now, now);
   }
 
-  /** The last endpoint that is not ejected stays in use. */
+  /** Ejects an unreachable endpoint. The last endpoint that is not ejected stays in use. */
   onUnreachable(member: EndpointState, reason: string, now: number): void {
     const { failing, ejections, onUnreachable, probeRequest } = this.#options;
     member.lastHardFailureAt = reason === 'timeout' ? member.suspectSince : now;
@@ -146,7 +153,7 @@ export class Reachability {
   }
 
   #onProbeAnswered(member: EndpointState, sentAt: number): void {
-    // A connection that was refused or lost after the probe was sent outweighs the answer.
+    // A connection that was refused or lost after the probe was sent outweighs the response.
     if (Math.max(member.lastHardFailureAt, member.lastEjectedAt) > sentAt) this.#prober.start(member);
     else this.onHeard(member, 0, this.#options.clock.now());
   }
@@ -158,13 +165,13 @@ export class Reachability {
       member.lastUnreachableAt = now;
       this.#wantTrial(member);
     } else if (suspectReason === 'timeout' && this.#options.probeRequest() === false) {
-      // Without probes, the silence of an endpoint after a late attempt cannot be verified.
+      // Without probes, the clerk cannot verify that the endpoint sends no response.
       member.clearSuspicion();
       this.#options.onChange();
       return;
-    } else if (suspectReason === 'reset' || now - member.suspectSince >= silenceMs) {
-      // After a lost connection, a failed probe suffices. After a late attempt, the endpoint must also have been
-      // silent for 1 s.
+    } else if (suspectReason === 'reset' || now - member.suspectSince >= suspectTimeoutMs) {
+      // After a lost connection, a failed probe suffices. After a late attempt, the endpoint must also have sent no
+      // response for 1 s.
       this.onUnreachable(member, suspectReason, now);
       return;
     }

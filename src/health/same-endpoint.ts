@@ -1,6 +1,6 @@
 import type { Endpoint } from '../core/endpoint.js';
 
-/** The order of the addresses does not matter. */
+/** Compares the epoch, the addresses in any order, and the keys. */
 export function isSameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.epoch === b.epoch && isSameSet(a.addresses, b.addresses) && isSameList(a.keys, b.keys);
 }

@@ -13,13 +13,13 @@ export interface DefaultIdentityRuntime extends IdentityRuntime {
     readonly env: Readonly<Record<string, string | undefined>>;
     /** Whether this process is a worker of `node:cluster`. Default false. */
     readonly isWorker?: boolean;
-    /** Later calls resolve to the same line. */
+    /** Resolves to the first line of standard input. Later calls resolve to the same line. */
     readFirstLine(): Promise<string>;
   };
 }
 
 /**
- * The identity that the environment of this process states: that of a launched instance, else the file
+ * The identity that the environment of this process determines: a new key in a launched instance, otherwise the file
  * `$CLERK_IDENTITY`.
  */
 export class DefaultIdentity {
@@ -62,10 +62,10 @@ export class DefaultIdentity {
 }
 
 /**
- * Creates a key for one launched instance. The key exists in the memory of this process only. The launch ticket is not
- * used up: the registration of the instance needs it.
+ * Creates a key for one launched instance. The key exists only in the memory of this process. The launch ticket stays
+ * valid, because the registration of the instance needs the ticket.
  *
- * @param handshake - of a secured registry, whose key it states
+ * @param handshake - handshake of a secured registry, which states the pin of the registry
  * @see [T9](../../docs/background.md#t9)
  */
 async function enrolLaunchedKey(

@@ -31,7 +31,7 @@ export async function enrolRotatedKey(
   try {
     return await requestRotation(target, next, runtime);
   } catch (error) {
-    // An earlier request may have ended the old key, although its response was lost.
+    // An earlier request, whose response was lost, may have replaced the old key.
     const mayBeEnrolled =
       isClerkError(error) &&
       (['IDENTITY_INVALID', 'TICKET_REFUSED'].includes(error.code) || error.execution === 'unknown');

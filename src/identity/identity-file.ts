@@ -66,10 +66,11 @@ export class IdentityFile {
   }
 
   /**
-   * Replaces the registry keys in the file, if the registry is that of the file. Keeps a change that another process makes
-   * meanwhile.
+   * Replaces the registry keys in the file, if the keys belong to the registry of the file. Does not overwrite a change
+   * that another process makes at the same time.
    *
-   * @param isSameRegistry - whether the registry is that of a file that has none of the keys. Default: never.
+   * @param isSameRegistry - whether the keys belong to the registry of the file, although the file contains none of the
+   * keys. Default: false.
    */
   async updateRegistryKeys(
     registryKeys: readonly KeyPin[],

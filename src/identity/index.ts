@@ -1,4 +1,8 @@
-/** `binding-clerk/identity`: the name and the key with which a program proves who it is. */
+/**
+ * For programs that prove who they are: the name and the key of a program, its file, its enrolment and rotation.
+ *
+ * @module binding-clerk/identity
+ */
 import type { CredentialProvider } from '../core/credentials.js';
 import type { Identity } from '../core/identity.js';
 import { httpConnection } from '../registry-client/http-connection.js';
@@ -8,7 +12,7 @@ import { systemClock } from '../runtime/system-clock.js';
 import { systemFiles } from '../runtime/system-files.js';
 import { systemKeys } from '../runtime/system-keys.js';
 import { undici } from '../transport/load-undici.js';
-import { PinnedDialer } from '../transport/pinned-dialer.js';
+import { PinnedRegistryDialer } from '../transport/pinned-registry-dialer.js';
 import { DefaultIdentity } from './default-identity.js';
 import { fixedCredentials } from './fixed-credentials.js';
 import { openIdentityFrom, type IdentityOptions } from './open-identity.js';
@@ -44,7 +48,7 @@ const runtime = {
         clock: systemClock,
         tls: {},
         undici,
-        dialer: new PinnedDialer({
+        dialer: new PinnedRegistryDialer({
           pins: () => registryKeys,
           credentials: fixedCredentials(credentials),
           keys: systemKeys,
@@ -60,12 +64,12 @@ const defaultIdentity = new DefaultIdentity(runtime);
 /**
  * Opens the identity of this program: its name, its private key, and a certificate of the key.
  *
- * - a path: the identity file, which an enrolment creates. A replaced file is noticed within a second of the next
- *   use.
- * - options with a token: enrols a new key. With `file`, the key is kept for the next start, which needs no token.
+ * - a path: the identity file, which an enrolment creates. The file is read again when the key is needed, at most once
+ *   a second.
+ * - options with a token: enrols a new key. With `file`, the key is stored for the next start, which needs no token.
  * - a function that returns `{ name, key, cert }`: called at most once a second, whenever the key is needed.
- * - nothing: in a process that a secured registry has launched, a key for this instance, held in memory; otherwise the
- *   file `$CLERK_IDENTITY`.
+ * - nothing: in a process that a secured registry has launched, a new key for this instance, stored only in memory. In
+ *   any other process, the file `$CLERK_IDENTITY`.
  *
  * @example
  * ```ts

@@ -184,7 +184,7 @@ function fileStore(file: IdentityFile, { registry, registryKeys }: IdentityConfi
       };
     },
     write: (content) => file.write(content),
-    // A file whose registry has another address may belong to another registry.
+    // A file whose registry has another address may belong to another registry. Its keys are then not replaced.
     saveRegistryKeys: (keys) =>
       file.updateRegistryKeys(
         keys,
@@ -214,7 +214,7 @@ function providerStore(provider: CredentialProvider, { keys }: Pick<IdentityRunt
   return {
     label: 'The identity',
     read: async () => ({ credentials: keys.check(await provider()), registry: [], registryKeys: [] }),
-    write: 'the program provides its key; replace the key where it comes from',
+    write: 'a function of the program provides its key; replace the key that the function returns',
   };
 }
 

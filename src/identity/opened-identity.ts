@@ -8,16 +8,19 @@ import type { EnrolmentRuntime } from './request-enrolment.js';
 import type { IdentityContent } from './identity-file.js';
 import { enrolRotatedKey } from './enrol-rotated-key.js';
 
-/** The place of an identity: a file, the memory of this process, or a function of the program. */
+/** Where an identity is stored: in a file, in the memory of this process, or by a function of the program. */
 export interface IdentityStore {
   /** Subject of messages. */
   readonly label: string;
   read(): IdentityContent | Promise<IdentityContent>;
-  /** A text states why the key cannot be replaced, and what to do. */
+  /**
+   * Replaces the stored identity. A text in place of the function states why the key cannot be replaced, and what to
+   * do.
+   */
   readonly write: ((content: IdentityContent) => Promise<void>) | string;
-  /** Keeps announced registry keys for the next start. Default: they are kept in memory only. */
+  /** Stores announced registry keys for the next start. Default: the keys are stored only in memory. */
   readonly saveRegistryKeys?: (keys: readonly KeyPin[]) => Promise<void>;
-  /** Whether `read` returns registry keys that the program states, in place of those that are kept. Default false. */
+  /** Whether `read` returns registry keys that the program has passed, in place of the stored keys. Default false. */
   readonly statesRegistryKeys?: boolean;
 }
 
@@ -26,7 +29,10 @@ export interface OpenedIdentityRuntime extends EnrolmentRuntime {
   readonly warn: (message: string) => void;
 }
 
-/** Another process may replace the identity, for example with `rotate()`. */
+/**
+ * Minimum interval between two reads of the identity. Another process may replace the identity, for example with
+ * `rotate()`.
+ */
 const minReadIntervalMs = 1_000;
 const sessionTimeoutSeconds = 300;
 
@@ -78,7 +84,7 @@ export class OpenedIdentity implements Identity {
     const isProven = keys.some((key) => this.registryKeys.includes(key));
     if (!this.#registryPins.learn(keys) && !(statesRegistryKeys && isProven)) return;
     saveRegistryKeys?.(keys).catch((error: unknown) =>
-      this.#runtime.warn(`${label} does not contain the new key of the registry: ${errorMessage(error)}`),
+      this.#runtime.warn(`${label} was not updated with the new key of the registry: ${errorMessage(error)}`),
     );
   }
 
@@ -134,13 +140,13 @@ export class OpenedIdentity implements Identity {
     this.#replace(rotated);
   }
 
-  /** A rotation that a crash has interrupted may already have changed the key at the registry. */
+  /** Continues a rotation that a crash has interrupted, because the registry may already have enrolled the new key. */
   async #finishRotation(): Promise<void> {
     try {
       await this.rotate();
     } catch (error) {
       this.#runtime.warn(
-        `${this.#store.label} has an unfinished rotation, and its old key stays in use: ${errorMessage(error)}`,
+        `${this.#store.label} has an unfinished rotation, which could not be finished: ${errorMessage(error)}; the old key stays in use`,
       );
     }
   }

@@ -1,9 +1,13 @@
 import { maxTimerMs, type Clock } from '../core/clock.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
-import { FailoverClient, type FailoverOptions } from '../registry-client/failover-client.js';
+import { FailoverClient } from '../registry-client/failover-client.js';
+import type { FailoverOptions } from '../registry-client/failover-request.js';
 import type { EnrolmentResponse, EnrolmentRuntime, EnrolmentTarget } from './request-enrolment.js';
 
-/** @param connect - the connection proves the key of the target, and accepts only its registry keys */
+/**
+ * @param connect - creates a connection that proves the key of the target, and accepts only the registry keys of the
+ * target
+ */
 export function registrySender(
   connect: (url: string, target: EnrolmentTarget) => RegistryConnection,
   clock: Clock,
@@ -18,7 +22,7 @@ export function registrySender(
       hedged: false,
       parse: (response, { url }) => ({ status: response.status, body: response.body, url }),
     };
-    // The connections do not keep the process alive.
+    // The connections do not keep the process alive, so this timer does.
     const keepAlive = clock.setTimer(() => undefined, maxTimerMs);
     try {
       return await (body === undefined

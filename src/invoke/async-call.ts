@@ -53,7 +53,7 @@ export abstract class AsyncCall<T, A extends CallAttempt> extends FailoverCall<A
     void this.#run();
   }
 
-  /** Must end the call with `succeed` or `fail`. */
+  /** Called with the picked endpoint. Must end the call with `succeed` or `fail`. */
   protected abstract proceed(candidate: ConnectedCandidate): void;
 
   protected succeed(value: T): void {

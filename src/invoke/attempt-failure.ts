@@ -17,7 +17,7 @@ export function attemptFailure(attempt: Attempt, error: Error): AttemptFailure {
 
 export function callErrorOf({ endsCall }: AttemptFailure, error: Error, log: AttemptLog): Error {
   if (endsCall === undefined) return error;
-  // A `ClerkError` keeps its code: a destroyed clerk ends the call with `CLERK_CLOSED`.
+  // A `ClerkError` keeps its code. For example, a destroyed clerk ends the call with `CLERK_CLOSED`.
   if (isClerkError(error)) return withCallDetails(log, error);
   return wrapCallerError(endsCall, log.context.name, error, {
     execution: log.execution,

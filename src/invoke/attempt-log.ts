@@ -4,6 +4,7 @@ import type { ClerkError, Execution } from '../core/errors.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
 import type { CallContext } from './call-context.js';
+import type { CallDeadline } from './call-deadline.js';
 
 export interface AttemptRecord {
   readonly candidate: ConnectedCandidate;
@@ -11,6 +12,7 @@ export interface AttemptRecord {
   readonly number: number;
   readonly pickReason: string;
   readonly stage: Stage;
+  readonly retryAfterMs?: number | undefined;
 }
 
 export interface CallInfo {
@@ -18,15 +20,19 @@ export interface CallInfo {
   readonly startedAt: number;
   /** The first lookup may change the deadline, because the service config may set the call timeout. */
   readonly deadlineAt: number;
+  /** The limits from which `deadlineAt` was computed. */
+  readonly deadline?: CallDeadline;
   readonly hasRun?: boolean;
-  /** Id under which the service may have recorded the call; undefined if it records no calls. */
+  /** Id under which the service may have recorded the call; undefined if the service records no calls. */
   readonly callId?: string | undefined;
   readonly asyncContext: AsyncResource;
 }
 
 export class AttemptLog {
   readonly outcomes: Outcome[] = [];
-  /** Why the call waits, or has waited, for its service. */
+  /**
+   * The error because of which the call waits, or has waited, for its service; undefined if the call has not waited.
+   */
   waitedFor: ClerkError | undefined;
   #mayHaveRun = false;
 
@@ -45,7 +51,7 @@ export class AttemptLog {
   }
 
   record(
-    { candidate, address, number, pickReason, stage }: AttemptRecord,
+    { candidate, address, number, pickReason, stage, retryAfterMs }: AttemptRecord,
     verdict: Verdict,
     code: string,
     durationMs: number,
@@ -60,6 +66,7 @@ export class AttemptLog {
       verdict,
       code,
       durationMs: Math.round(durationMs * 100) / 100,
+      ...(retryAfterMs === undefined ? undefined : { retryAfterMs }),
       ...(error === undefined ? undefined : { error }),
     });
     this.outcomes.push(outcome);

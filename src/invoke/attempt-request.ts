@@ -2,10 +2,10 @@ import type { TransportRequest } from '../core/transport.js';
 import { addHeaders, callHeaders, setHeaders, type HeaderPairs } from '../protocol/call-headers.js';
 
 /**
- * What the clerk states of an attempt replaces what a proxy has copied from the request that it serves. A call id of the
- * program stays.
- * @param leftMs - time left until the deadline; undefined to send no time
- * @param identity - headers that identify a 'once' call; the first one is its id
+ * Adds the headers of one attempt. A header of the attempt replaces a header with the same name, which a proxy may
+ * have copied from its inbound request. Only a call id of the program is not replaced.
+ * @param leftMs - time left until the deadline, in ms; undefined to send no time
+ * @param identity - headers that identify a 'once' call; the first header is the call id
  */
 export function attemptRequest(
   request: TransportRequest,

@@ -2,10 +2,10 @@ import { LatencyHistogram } from './latency-histogram.js';
 import type { AttemptTimeoutBounds } from './retry-settings.js';
 
 const initialTimeoutMs = 250;
-/** Limits the timeout of a route class with fewer than 20 recorded latencies. */
+/** Maximum timeout of a route class with fewer than 20 recorded latencies, in ms. */
 export const maxTimeoutMs = 1_000;
 const samplesForLongTimeout = 20;
-/** The computed timeout of a route class is at most 25 ms if 99 % of its latencies are below this value. */
+/** The computed timeout of a route class is at most 25 ms if 99 % of its latencies are below this value, in ms. */
 const fastMs = 4;
 const fastTimeoutMs = 25;
 const samplesPerUpdate = 32;
@@ -57,17 +57,17 @@ export class AttemptTimeouts {
 }
 
 /**
- * The attempt timeout of one route class. After this time, a call starts a second attempt beside its late first
- * attempt. Only the latencies of responses count, so hung endpoints do not raise the timeout. @see
+ * The attempt timeout of one route class. After this time, a call starts a second attempt, and the late first attempt
+ * continues. Only the latencies of responses count, so hung endpoints do not raise the timeout. @see
  * [C2.1](../../docs/guarantees.md#c2-1)
  */
 export class AttemptTimeout {
   readonly #latencies = new LatencyHistogram();
-  /** 3 × the 99th percentile of the latencies + 10; undefined with fewer than 10 latencies. */
+  /** 3 × the 99th percentile of the latencies + 10, in ms; undefined with fewer than 10 latencies. */
   #computedMs: number | undefined;
   #samples = 0;
   #samplesSinceUpdate = 0;
-  /** At least 4; undefined with fewer than 10 latencies. */
+  /** Median latency in ms, at least 4; undefined with fewer than 10 latencies. */
   medianMs: number | undefined = undefined;
 
   /**
@@ -110,7 +110,7 @@ export class AttemptTimeout {
       this.#update();
   }
 
-  /** At least 4; undefined with fewer than 10 latencies. */
+  /** Returns the latency at a quantile, in ms, at least 4; undefined with fewer than 10 latencies. */
   quantileMs(quantile: number): number | undefined {
     return this.#latencies.edgeMs(1 - quantile);
   }

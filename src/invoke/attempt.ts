@@ -29,9 +29,10 @@ export interface AttemptHandler {
   onComplete(attempt: Attempt, trailers: string[] | null): void;
   onUpgrade(attempt: Attempt, statusCode: number, headers: Buffer[] | string[] | null, socket: unknown): void;
   onError(attempt: Attempt, error: Error): void;
+  onResponseStarted?(attempt: Attempt): void;
   onBodySent(attempt: Attempt, chunk: unknown): void;
   onRequestSent(attempt: Attempt): void;
-  /** Whether the upload waits for more of the body from the program. Without this method: false. */
+  /** Whether the upload waits until the program supplies more of the body. Without this method: false. */
   isAwaitingBody?(): boolean;
 }
 
@@ -57,10 +58,15 @@ export class Attempt implements RequestHandler {
   sentAt: number;
   upload: UploadProgress | undefined = undefined;
   statusCode = 0;
-  /** The ticket in the request; undefined when the request has none. */
+  /** The ticket in the request; undefined when the request has no ticket. */
   ticket: string | undefined = undefined;
-  /** Whether the endpoint refused the ticket, and the call was repeated with another one. */
+  /** Whether the endpoint refused the ticket, and the call was repeated with another ticket. */
   isTicketRenewed = false;
+  /**
+   * The delay in `Retry-After`, in ms, if the delay leaves no time for another attempt. Declared without a value,
+   * because a value in every attempt would cost time.
+   */
+  declare retryAfterMs?: number;
   /** Time from the start of the attempt to the response headers; 0 before the headers arrive. */
   latencyMs = 0;
   readonly address: Address;
@@ -147,7 +153,7 @@ export class Attempt implements RequestHandler {
     if (this.stage === 'sent' && !this.allowsResend) {
       abort(
         new Error(
-          'The connection was lost after the request was sent, so the request is not sent again: it may have been executed',
+          'The connection was lost after the request was sent, so the endpoint may have executed the request; the request is not sent again',
         ),
       );
       return;
@@ -159,6 +165,10 @@ export class Attempt implements RequestHandler {
 
   onGoAway(): void {
     this.isGoAway = this.stage !== 'waiting';
+  }
+
+  onResponseStarted(): void {
+    if (!this.abandoned) this.handler.onResponseStarted?.(this);
   }
 
   onHeaders(statusCode: number, headers: Buffer[], resume: () => void, statusText: string): boolean {

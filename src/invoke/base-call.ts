@@ -9,7 +9,7 @@ import type { AttemptTimeout } from './attempt-timeout.js';
 import type { CallContext } from './call-context.js';
 import { effectiveTimeoutMs, type CallDeadline } from './call-deadline.js';
 import { abortedError, deadlineError, withCallDetails } from './call-errors.js';
-import { codeOf } from './classify-error.js';
+import { codeOf } from './error-code.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import type { RetryBudget } from './retry-budget.js';
 import { RetryState, type RetriedCall } from './retry-state.js';
@@ -22,12 +22,15 @@ export interface CallParameters {
   readonly deadline: CallDeadline;
 }
 
-/** After this time a second attempt starts, so a trial delays the call by at most this time. */
+/** Attempt timeout of a trial, in ms. A second attempt then starts, so a trial delays the call by at most this time. */
 export const trialTimeoutMs = 20;
 
 const absenceCodes: ReadonlySet<string> = new Set(['NAME_NOT_FOUND', 'NO_ENDPOINT', 'VERSION_MISMATCH']);
 const unreadyCodes: ReadonlySet<string> = new Set(['ENDPOINTS_EXHAUSTED', 'REGISTRY_UNREACHABLE']);
-/** A lookup that was already in flight does not count, and one may fail. */
+/**
+ * Maximum number of repeated lookups of one call. One lookup is not enough, because it may join an older lookup in
+ * flight, or fail.
+ */
 const maxLookups = 2;
 
 export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, RetriedCall {
@@ -144,8 +147,9 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   }
 
   /**
-   * If necessary, first looks the service up, starts the service, or waits for a connection backoff. A call with
-   * `waitForReady` waits until an endpoint can be used. Resolves with undefined if the call was settled meanwhile.
+   * Picks an endpoint. If necessary, first looks the service up, starts the service, or waits for a connection
+   * backoff. A call with `waitForReady` waits until an endpoint can be used. Resolves with undefined if the call was
+   * settled meanwhile.
    */
   protected async prepareEndpoint(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
@@ -207,12 +211,12 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     this.reportError(error);
   }
 
-  /** The current async context may belong to another call. */
+  /** Runs in the async context of the call, because the current async context may belong to another call. */
   protected endEarly(reason: unknown, createError: () => ClerkError): void {
     this.asyncContext.runInAsyncScope(() => {
       const now = this.context.clock.now();
       for (const attempt of this.unended()) this.stop(attempt, 'ignored', 'ABORTED', reason, now);
-      // A caller with the headers receives the reason as the error of the body stream.
+      // A caller that has the headers receives the reason as the error of the body stream.
       this.fail(this.isStreaming && reason !== undefined ? reason : createError());
     });
   }
@@ -253,7 +257,10 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
 
   protected cancelAttempt(attempt: A, code: string, now: number): void {
     const { id } = attempt.candidate.endpoint;
-    const error = new ClerkError('ABORTED', `The attempt at endpoint ${id} was cancelled`);
+    const error = new ClerkError(
+      'ABORTED',
+      `The attempt at endpoint ${id} was cancelled, because the call no longer needs its response`,
+    );
     this.stop(attempt, 'ignored', code, error, now);
   }
 
@@ -270,11 +277,11 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     health.attemptAbandoned(candidate, now - since - stalledMs, now, this.attemptTimeout.medianMs);
   }
 
-  /** Throws `error` if the call must not wait. */
+  /** Waits until the call can try again after `error`. Throws `error` if the call must not wait. */
   async #waitAfter(error: unknown, mayLookAgain: boolean): Promise<void> {
     const { picker } = this;
     if (!isClerkError(error)) throw error;
-    // What an earlier lookup did not find may be there now.
+    // A service or endpoint that the earlier lookup did not find may have registered since.
     if (mayLookAgain && absenceCodes.has(error.code) && picker.resolvedAt() < this.startedAt) {
       await picker.lookAgain();
       return;

@@ -3,7 +3,7 @@ import type { Address } from '../core/address.js';
 import { ClerkError, type ClerkErrorCode, type Execution } from '../core/errors.js';
 import { responseTooLargeError } from '../core/response-limit.js';
 import type { RequestHandler } from '../core/transport.js';
-import { parseExecutionHeaders } from './at-most-once.js';
+import { parseExecutionHeaders } from './idempotency-headers.js';
 
 /** Buffers the whole response body, so that a call can be retried after a truncated body. */
 export interface WholeBodyHandler extends RequestHandler {
@@ -90,7 +90,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   onData(chunk: Buffer): boolean {
     this.#bytes += chunk.length;
     if (this.#statusCode >= 400) {
-      // Only the beginning of the body is used.
+      // The error quotes only the beginning of the body.
       if (this.#bytes - chunk.length > maxQuotedBytes) return true;
     } else if (this.#bytes > this.#maxBytes) throw responseTooLargeError(this.#requestName, this.#maxBytes);
     if (this.#firstChunk === undefined) this.#firstChunk = chunk;
@@ -151,7 +151,8 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
         bodyText,
       });
     const { code, reason } = readRefusal(bodyText);
-    const fullMessage = reason === undefined ? message : `${message} and did not run: ${reason}`;
+    const fullMessage =
+      reason === undefined ? message : `${message}; the service did not execute the request: ${reason}`;
     if (code !== undefined && refusalCodes[this.#statusCode] === code)
       return new ClerkError(code, fullMessage, { execution: 'none' });
     return new ClerkError('BAD_STATUS', fullMessage, {

@@ -16,7 +16,10 @@ export interface CallAttempt extends AttemptRecord {
   dueAt(timeoutMs: number, now: number): number;
   isLate: boolean;
   readonly isHeld: boolean;
-  /** Whether health knows the end of the attempt. After an upgrade, health learns the end when the socket closes. */
+  /**
+   * Whether the attempt has ended or its connection was upgraded. After an upgrade, health is notified when the
+   * socket closes.
+   */
   ended: boolean;
   isRecorded: boolean;
   hasReservedRetry: boolean;

@@ -4,7 +4,7 @@ import type { EndpointTls } from '../core/endpoint-tls.js';
 import { ClerkError } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { Health } from '../core/health.js';
-import type { RetryLoop } from '../core/retry-loop.js';
+import type { Channel } from '../core/transport.js';
 import type { AttemptTimeouts } from './attempt-timeout.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 import type { RetryOverrides } from '../core/retry-options.js';
@@ -24,17 +24,18 @@ export interface CallContext {
   readonly registryFailure?: ClerkError | undefined;
   retryConfig(overrides: RetryOverrides | undefined): RetryConfig;
   routeOf(method: string, path: string): string;
-  readonly retry: RetryLoop;
   readonly hedging: HedgingPolicy | undefined;
   readonly connections: number;
   readonly maxPending: number;
   pendingCalls: number;
+  /** Returns a channel that sends requests through the attempt interceptors. Undefined without interceptors. */
+  readonly intercepted: ((channel: Channel) => Channel) | undefined;
 
-  /** Value of the header `clerk-ticket` for an endpoint with keys; undefined when none is sent. */
+  /** Value of the header `clerk-ticket` for an endpoint with keys; undefined if the request carries no ticket. */
   ticketFor(endpoint: Endpoint): string | undefined;
   /**
    * Called when an endpoint has refused a ticket. Returns undefined when no other ticket can be tried now. Otherwise
-   * resolves when there is another ticket, and rejects when the registry issues none.
+   * resolves when there is another ticket, and rejects when the registry issues no ticket.
    * @param refused - the refused ticket; undefined when the request had none
    */
   renewTicket(endpoint: Endpoint, refused: string | undefined): Promise<void> | undefined;
@@ -42,7 +43,7 @@ export interface CallContext {
   tlsFor(endpoint: Endpoint): EndpointTls | undefined;
 
   /**
-   * `finishCall` must follow.
+   * Counts a call as started. The caller must later call `finishCall`.
    * @throws {@link ClerkError} `CLERK_CLOSED` when the clerk is closed
    */
   startCall(): void;

@@ -1,7 +1,11 @@
 import { ClerkError } from '../core/errors.js';
-import type { InboundRequest } from '../core/inbound-request.js';
 import type { RetryOverrides } from '../core/retry-options.js';
-import { minAttemptMs } from './resend-safety.js';
+
+/**
+ * A further attempt starts only if at least this time is left until the deadline, in ms. @see
+ * [C2.2](../../docs/guarantees.md#c2-2)
+ */
+export const minAttemptMs = 10;
 
 /**
  * The time limits of a call. A call made while the program serves an inbound request ends by the deadline of that
@@ -12,10 +16,10 @@ export interface CallDeadline {
   readonly timeoutMs: number;
   /** Whether the application set `timeoutMs`. If false, a timeout in the service config replaces `timeoutMs`. */
   readonly isExplicit: boolean;
-  /** Timeout with the response body; `Infinity` without one. */
+  /** Timeout that includes the response body, in ms; `Infinity` if the application set none. */
   readonly totalTimeoutMs: number;
   readonly elapsedMs: number;
-  /** Time until the deadline of the inbound request; `Infinity` without one. */
+  /** Time until the deadline of the inbound request, in ms; `Infinity` without an inbound request. */
   readonly inboundLeftMs: number;
   /**
    * Whether the call may be retried after its request was sent. False if the inbound request is itself a retry, since
@@ -27,31 +31,6 @@ export interface CallDeadline {
   readonly overrides: RetryOverrides | undefined;
   /** Whether the call waits until its deadline for an endpoint that can be used. */
   readonly waitsForReady: boolean;
-}
-
-/**
- * Each service shortens the deadline that it passes on by this time, so that services that call each other in a cycle
- * stop.
- */
-const perHopMs = 1;
-
-/**
- * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the inbound request has less than 10 ms left
- * @see [C2.2](../../docs/guarantees.md#c2-2)
- */
-export function capToInbound(
-  deadline: CallDeadline,
-  inbound: InboundRequest,
-  now: number,
-  serviceName: string,
-): CallDeadline {
-  const inboundLeftMs = inbound.deadlineAt - now - perHopMs;
-  if (inboundLeftMs < minAttemptMs)
-    throw new ClerkError(
-      'DEADLINE_EXCEEDED',
-      `Call to ${serviceName} was not started because the inbound request that the program is serving has less than ${String(minAttemptMs)} ms left`,
-    );
-  return { ...deadline, inboundLeftMs, allowsRetries: deadline.allowsRetries && inbound.attempt <= 1 };
 }
 
 /**
@@ -78,8 +57,33 @@ export function afterDelay(
 }
 
 /**
- * A call with a timeout below 10 ms can start, because less time has passed than is left. @see
- * [C2.2](../../docs/guarantees.md#c2-2)
+ * Returns the deadline of a request that resumes the response body of a call. The call timeout limits only the time
+ * to the response headers, so it starts again. `totalTimeoutMs` and the deadline of the inbound request continue.
+ * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the time left is below 10 ms
+ */
+export function afterHead(
+  deadline: CallDeadline,
+  elapsedMs: number,
+  serviceTimeoutMs: number | undefined,
+  serviceName: string,
+): CallDeadline {
+  const resumed = {
+    ...deadline,
+    totalTimeoutMs: deadline.totalTimeoutMs - elapsedMs,
+    inboundLeftMs: deadline.inboundLeftMs - elapsedMs,
+  };
+  if (isTooShort(effectiveTimeoutMs(resumed, serviceTimeoutMs), elapsedMs))
+    throw new ClerkError(
+      'DEADLINE_EXCEEDED',
+      `The response body of ${serviceName} was not resumed: less than ${String(minAttemptMs)} ms are left until the deadline of the call`,
+      { execution: 'done' },
+    );
+  return resumed;
+}
+
+/**
+ * Whether too little time is left for an attempt: less than 10 ms, and less than the elapsed time. A call with a
+ * timeout below 10 ms can therefore start. @see [C2.2](../../docs/guarantees.md#c2-2)
  */
 export function isTooShort(leftMs: number, elapsedMs: number): boolean {
   return leftMs < minAttemptMs && leftMs < elapsedMs;
@@ -94,7 +98,33 @@ export function effectiveTimeoutMs(
   return timeoutLeftMs < inboundLeftMs ? timeoutLeftMs : inboundLeftMs;
 }
 
-/** The default timeout of the clerk is not sent. */
+/**
+ * Returns the limit that ended a call and its configured value, as text for an error message.
+ * @param endedMs - time from the start of the call to its deadline
+ */
+export function reachedDeadline(
+  { timeoutMs, isExplicit, totalTimeoutMs, elapsedMs, inboundLeftMs }: CallDeadline,
+  serviceTimeoutMs: number | undefined,
+  endedMs: number,
+): string {
+  // The deadline was rounded down to a whole ms.
+  const isAt = (ms: number): boolean => Math.abs(ms - endedMs) <= 1;
+  if (isAt(inboundLeftMs))
+    return `the deadline of the inbound request that the program was serving, which had ${inMs(inboundLeftMs)} left`;
+  if (!isExplicit && serviceTimeoutMs !== undefined && isAt(serviceTimeoutMs - elapsedMs))
+    return `the call timeout of ${inMs(serviceTimeoutMs)} in the service config`;
+  if (isAt(totalTimeoutMs - elapsedMs)) return `its totalTimeoutMs of ${inMs(totalTimeoutMs)}`;
+  return `its deadline of ${inMs(isAt(timeoutMs - elapsedMs) ? timeoutMs : endedMs)}`;
+}
+
+function inMs(ms: number): string {
+  return `${String(ms < 1 ? Number(ms.toPrecision(2)) : Math.round(ms))} ms`;
+}
+
+/**
+ * Whether requests carry the time left until the deadline. A deadline from the default timeout of the clerk is not
+ * sent.
+ */
 export function propagatesDeadline(
   { isExplicit, inboundLeftMs }: CallDeadline,
   serviceTimeoutMs: number | undefined,

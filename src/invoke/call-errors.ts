@@ -1,27 +1,43 @@
 import { ClerkError, errorMessage, isClerkError, type ClerkErrorCode } from '../core/errors.js';
+import { isTlsMismatch } from '../core/tls-mismatch.js';
 import type { AttemptLog } from './attempt-log.js';
 import type { CallAttempt } from './call-attempt.js';
-import { hasCode, isUnproven } from './classify-error.js';
+import { reachedDeadline } from './call-deadline.js';
+import { isUnproven } from './classify-error.js';
+import { hasCode } from './error-code.js';
 
 export function deadlineError(log: AttemptLog): ClerkError {
-  const { startedAt, deadlineAt } = log.call;
   const attempts = log.outcomes.length;
   const waitedFor = log.waitedFor ?? (attempts === 0 ? log.context.registryFailure : undefined);
+  const last = log.outcomes.at(-1);
   const reason =
-    log.outcomes.at(-1)?.stage === 'answered' && log.call.hasRun === true
+    last?.stage === 'answered' && log.call.hasRun === true
       ? 'the response body was not complete'
-      : (reachedLimit(log) ?? waitedFor?.message);
+      : (reachedLimit(log) ?? waitedFor?.message ?? noResponseReason(last?.error));
   return createError(
     log,
     'DEADLINE_EXCEEDED',
-    `Call to ${log.context.name} exceeded its deadline of ${String(Math.ceil(deadlineAt - startedAt))} ms ${
+    `Call to ${log.context.name} exceeded ${limitOf(log)} ${
       attempts === 0 ? 'before the first attempt' : `after ${plural(attempts, 'attempt')}`
     }${reason === undefined ? '' : `: ${reason}`}`,
-    log.outcomes.at(-1)?.error ?? waitedFor,
+    last?.error ?? waitedFor,
   );
 }
 
-/** `LIMIT_EXCEEDED` if the attempt waited for a connection, otherwise `DEADLINE_EXCEEDED`. */
+/** Returns the message of a {@link noResponseError}: which endpoint did not accept a connection, or did not respond. */
+function noResponseReason(error: unknown): string | undefined {
+  return isClerkError(error) && error.code === 'DEADLINE_EXCEEDED' ? error.message : undefined;
+}
+
+function limitOf({ call, context }: AttemptLog): string {
+  const { startedAt, deadlineAt, deadline } = call;
+  const endedMs = deadlineAt - startedAt;
+  return deadline === undefined
+    ? `its deadline of ${String(Math.ceil(endedMs))} ms`
+    : reachedDeadline(deadline, context.serviceTimeoutMs, endedMs);
+}
+
+/** Returns `LIMIT_EXCEEDED` if the attempt waited for a connection, otherwise `DEADLINE_EXCEEDED`. */
 export function noResponseError(attempt: CallAttempt, hasRun: boolean, now: number): ClerkError {
   const { candidate, startedAt, stage } = attempt;
   const { id } = candidate.endpoint;
@@ -61,7 +77,7 @@ export function outcomeUnknownError(log: AttemptLog): ClerkError {
   const reason =
     call.kind === 'once'
       ? "its kind is 'once'; set kind: 'idempotent' if a second execution does no harm"
-      : 'its request body can be read only once';
+      : 'its request body can be read only once; pass a string or bytes to allow a retry';
   const lost = call.hasRun === true ? 'its response body ended early' : 'its response was lost';
   return lastAttemptError(
     log,
@@ -82,7 +98,7 @@ export function truncatedError(log: AttemptLog, code: string, cause: Error): Cle
   );
 }
 
-/** `OUTCOME_UNKNOWN` for a 'once' call that may have been executed, otherwise `ENDPOINTS_EXHAUSTED`. */
+/** Returns `OUTCOME_UNKNOWN` for a 'once' call that may have been executed, otherwise `ENDPOINTS_EXHAUSTED`. */
 export function exhaustedError(log: AttemptLog): ClerkError {
   const { name, clock } = log.context;
   const ms = Math.round(clock.now() - log.call.startedAt);
@@ -98,7 +114,7 @@ export function exhaustedError(log: AttemptLog): ClerkError {
     log,
     log.call.kind === 'once' && log.execution !== 'none' ? 'OUTCOME_UNKNOWN' : 'ENDPOINTS_EXHAUSTED',
     limit === undefined
-      ? `No endpoint of ${name} ${log.call.hasRun === true ? 'sent a complete response' : 'responded'}: ${plural(log.outcomes.length, 'attempt')} in ${String(ms)} ms, the last attempt failed with ${lastCode(log)}`
+      ? `No endpoint of ${name} ${log.call.hasRun === true ? 'sent a complete response' : 'responded'}: ${plural(log.outcomes.length, 'attempt')} in ${String(ms)} ms, ${isTlsMismatch(outcomes.at(-1)?.error) ? lastCode(log) : `the last attempt failed with ${lastCode(log)}`}`
       : `Call to ${name} was not sent: ${limit}`,
   );
 }
@@ -140,7 +156,7 @@ export function requestBodyError(log: AttemptLog, error: Error): ClerkError {
   );
 }
 
-/** An error of this library, such as that of a body above the size limit, keeps its code. */
+/** An error of this library, such as the error for a body above the size limit, keeps its code. */
 export function callbackError(log: AttemptLog, error: Error): ClerkError {
   if (isClerkError(error)) return withCallDetails(log, error);
   return createError(
@@ -188,13 +204,10 @@ function reachedLimit({ outcomes }: AttemptLog): string | undefined {
 
 function lastCode({ outcomes }: AttemptLog): string {
   const last = outcomes.at(-1);
-  return last === undefined
-    ? 'nothing'
-    : last.error === undefined
-      ? last.code
-      : hasCode(last.error)
-        ? last.error.code
-        : errorMessage(last.error);
+  if (last === undefined) return 'nothing';
+  const { code, error } = last;
+  if (error === undefined) return code;
+  return hasCode(error) && !isTlsMismatch(error) ? error.code : errorMessage(error);
 }
 
 function plural(count: number, noun: string): string {

@@ -1,6 +1,7 @@
 /**
- * The stage of an attempt, never its error code, shows whether the call may have been executed: `ECONNRESET` may
- * occur before or after the endpoint executed the request. @see [C3](../../docs/guarantees.md#c3)
+ * Classifies the errors of attempts. Only the stage of an attempt shows whether the call may have been executed. The
+ * error code does not, because `ECONNRESET` may occur before or after the endpoint executed the request. @see
+ * [C3](../../docs/guarantees.md#c3)
  */
 import {
   ClerkError,
@@ -12,6 +13,8 @@ import {
 import type { Evidence } from '../core/health.js';
 import { isLocalError } from '../core/local-errors.js';
 import type { Stage } from '../core/outcome.js';
+import { codeOf, hasCode } from './error-code.js';
+import { isInvalidResponse } from './invalid-response.js';
 
 export interface FailedAttempt {
   readonly stage: Stage;
@@ -23,7 +26,7 @@ export interface FailedAttempt {
 export interface ErrorClass {
   /** Code of the error that ends the call; undefined if the call may be retried. */
   readonly endsCall?: ClerkErrorCode;
-  /** What the error shows about the endpoint. `responded` is a sign of life. */
+  /** What the error shows about the endpoint. `responded`: the endpoint sent a response, valid or invalid. */
   readonly evidence?: Evidence | 'responded';
   /**
    * The endpoint closes the connection gracefully (HTTP/2 GOAWAY with NO_ERROR). A repeatable call is then retried
@@ -32,13 +35,15 @@ export interface ErrorClass {
   readonly isGoAway?: true;
 }
 
-/** Not called for an error of the request body. */
+/** Classifies the error of an attempt. Must not be called for an error of the request body. */
 export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass {
-  // Another program has the address of the endpoint, or the endpoint has a new key.
+  // Another program uses the address of the endpoint, or the endpoint has a new key. Both count as a refused
+  // connection.
   if (isUnproven(error)) return { evidence: 'refused' };
   const code = callerErrorCode(error) ?? (attempt.accepted || hasCode(error) ? undefined : 'CONFIG_INVALID');
   if (code !== undefined) return { endsCall: code };
-  if (isInvalidResponse(error, attempt)) return { endsCall: 'RESPONSE_INVALID', evidence: 'responded' };
+  if (isInvalidResponse(error, attempt.stage, attempt.statusCode))
+    return { endsCall: 'RESPONSE_INVALID', evidence: 'responded' };
   if (attempt.stage === 'waiting') {
     if (isLocalError(error)) return {};
     if (gracefulGoAway.test(error.message)) return { isGoAway: true };
@@ -47,21 +52,6 @@ export function classifyError(error: Error, attempt: FailedAttempt): ErrorClass 
   }
   if (attempt.isGoAway === true || gracefulGoAway.test(error.message)) return { isGoAway: true };
   return { evidence: isStreamReset(error) ? 'status' : 'reset' };
-}
-
-/**
- * Returns the code that an outcome records for a thrown value: the `code` or `name` of an error, or the type of
- * another value. An `AggregateError` without a code has the code of its first error.
- */
-export function codeOf(error: unknown): string {
-  if (error instanceof AggregateError && error.errors.length > 0 && !hasCode(error))
-    return codeOf(error.errors[0]);
-  if (hasCode(error)) return error.code;
-  return error instanceof Error ? error.name : typeof error;
-}
-
-export function hasCode(error: unknown): error is Error & { code: string } {
-  return error instanceof Error && typeof (error as { code?: unknown }).code === 'string';
 }
 
 /** Error codes of undici and Node for which the caller is responsible. Such a call would fail at any endpoint. */
@@ -91,32 +81,6 @@ export function isUnproven(error: unknown): boolean {
 
 /** undici's error after a graceful GOAWAY frame has no code. */
 const gracefulGoAway = /^HTTP\/2: "GOAWAY" frame received with code 0$/;
-/** undici's errors after unsolicited 100 and 101 responses have no code. */
-const unsolicitedResponse = /^bad (response|upgrade)$/;
-/** Caused by malformed frames or headers of the endpoint. */
-const malformedStream =
-  /NGHTTP2_(PROTOCOL_ERROR|FRAME_SIZE_ERROR|FLOW_CONTROL_ERROR|COMPRESSION_ERROR|ENHANCE_YOUR_CALM|HTTP_1_1_REQUIRED)/;
-
-function isInvalidResponse(error: Error, { stage, statusCode }: FailedAttempt): boolean {
-  if (stage === 'waiting') return false;
-  if (error.name === 'HTTPParserError') return !error.message.includes('Invalid EOF state');
-  switch (codeOf(error)) {
-    case 'UND_ERR_HEADERS_OVERFLOW':
-    case 'ERR_ASSERTION':
-      return true;
-    case 'UND_ERR_RES_CONTENT_LENGTH_MISMATCH':
-      // With any other status, a body of the wrong length means that the connection was lost.
-      return stage === 'sent' || statusCode === 204 || statusCode === 304;
-    case 'UND_ERR_SOCKET':
-      return unsolicitedResponse.test(error.message);
-    case 'ERR_HTTP2_STREAM_ERROR':
-    case 'ERR_HTTP2_SESSION_ERROR':
-      return malformedStream.test(error.message);
-    default:
-      return codeOf(error) === 'ERR_HTTP2_ERROR';
-  }
-}
-
 function isStreamReset(error: Error): boolean {
   const code = codeOf(error);
   return (
@@ -146,7 +110,7 @@ export function wrapCallerError(
         code,
         codeOf(error) === 'UND_ERR_HEADERS_OVERFLOW'
           ? `Response headers of ${name} exceed maxHeaderSize; raise maxHeaderSize in the undici options or shorten the headers`
-          : `Response of ${name} breaks the rules of HTTP: ${cause}`,
+          : `Response of ${name} is not valid HTTP: ${cause}`,
         details,
       );
     case 'DEADLINE_EXCEEDED':
@@ -165,8 +129,4 @@ export function wrapCallerError(
 /** @param name - the service that the program called */
 export function asClerkError(error: unknown, name: string): ClerkError {
   return wrapCallerError(callerErrorCode(error) ?? 'CONFIG_INVALID', name, error);
-}
-
-export function isFailureStatus(statusCode: number): boolean {
-  return statusCode >= 500 && statusCode !== 501;
 }

@@ -7,8 +7,8 @@ interface CollectingCall extends AttemptHandler {
 }
 
 /**
- * A successful response whose body is read beside other attempts. The call accepts the response once the body is
- * complete or exceeds 64 KiB. If the body breaks off earlier, the attempt has failed.
+ * A successful response whose body is read while other attempts continue. The call accepts the response when the body
+ * is complete or exceeds 64 KiB. If the body is truncated before that, the attempt has failed.
  */
 export class CollectedResponse extends DeferredResponse {
   protected override readonly mustResume = false;

@@ -37,7 +37,7 @@ export interface CustomCallOptions extends AsyncCallOptions {
 
 /**
  * Calls `run` with an endpoint of the service. Calls `run` with another endpoint after a failure, if the kind of the
- * call allows a retry. A safe or idempotent call also does so after the attempt timeout.
+ * call allows a retry. A safe or idempotent call also tries another endpoint after the attempt timeout.
  */
 export function runCustomCall<T>(
   context: CallContext,
@@ -118,7 +118,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     reportPick(context, attempt);
     // A listener of the event `picked` may have aborted the call.
     if (attempt.ended) return;
-    // Runs the function in this tick. Otherwise a call that is aborted before the function runs would count as sent.
+    // Runs the function in this tick. If the function ran later, a call that was aborted before would count as sent.
     new Promise<T>((resolve) => {
       const { signal } = attempt.abortController;
       const { endpoint } = candidate;

@@ -11,7 +11,7 @@ export class DeferredOutcome {
     return [this.#response, this.#earlier].find((one) => one?.isBroken === false);
   }
 
-  /** A retryable status does not replace a final status. */
+  /** Whether a response with this status may be deferred. A retryable status does not replace a final status. */
   accepts(statusCode: number, retries: RetrySettings | undefined): boolean {
     const isRetryable = (status: number): boolean => retries?.statuses.has(status) === true;
     const { response } = this;
@@ -19,8 +19,9 @@ export class DeferredOutcome {
   }
 
   /**
-   * Keeps one earlier response too, because the body of `response` may break off: if possible a complete one, otherwise
-   * the response of the earliest attempt, which a plain request would have received.
+   * Defers `response`, and retains one earlier response in case the body of `response` is truncated. A complete
+   * earlier response is preferred. If no earlier response is complete, the response of the earliest attempt is
+   * retained, which a call without retries would have received.
    */
   keep(response: DeferredResponse): void {
     const before = [this.#response, this.#earlier].filter((one) => one !== undefined);
@@ -33,7 +34,10 @@ export class DeferredOutcome {
     this.#response = response;
   }
 
-  /** Removes and returns the newest usable response. Another one stays, for the case that its body breaks off. */
+  /**
+   * Removes and returns the newest usable response. The earlier response stays available, in case the body of the
+   * returned response is truncated.
+   */
   take(): DeferredResponse | undefined {
     const { response } = this;
     if (response === this.#response) this.#response = undefined;

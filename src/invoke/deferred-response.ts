@@ -4,8 +4,8 @@ import type { Attempt, AttemptHandler } from './attempt.js';
 const maxBufferedBytes = 65_536;
 
 /**
- * A response that is kept, because another attempt may get a better response. Receives the events of its attempt in
- * place of the call. Buffers up to 64 KiB of the body, then pauses the body.
+ * A response that is not delivered yet, because another attempt may get a better response. Receives the events of its
+ * attempt instead of the call. Buffers up to 64 KiB of the body, then pauses the body.
  */
 export class DeferredResponse implements AttemptHandler {
   isComplete = false;
@@ -52,7 +52,8 @@ export class DeferredResponse implements AttemptHandler {
   }
 
   /**
-   * The caller must first set `attempt.handler` to the receiver of the rest.
+   * Delivers the buffered part of the response. The caller must first set `attempt.handler`, which receives the
+   * remaining events.
    * @param cancelReason - returns the reason of an abort by the caller; undefined without an abort
    */
   deliver(handler: RequestHandler, cancelReason: () => Error | undefined): void {
@@ -86,7 +87,7 @@ export class DeferredResponse implements AttemptHandler {
   }
 
   onConnect(): void {
-    // Already called by the attempt when the request was sent.
+    // Nothing to do: the request was already sent when the response arrived.
   }
 
   onBodySent(): void {

@@ -4,8 +4,8 @@ export interface PickConstraints {
   readonly affinity: string | undefined;
   readonly tlsOnly: boolean;
   /**
-   * Set if an earlier attempt may have been executed. The next attempt must use the store of this scope, which detects
-   * the repeat. @see [C3.6](../../docs/guarantees.md#c3-6)
+   * Set if an earlier attempt may have been executed. The next attempt must use the idempotency store of this scope,
+   * which detects the repeated call. @see [C3.6](../../docs/guarantees.md#c3-6)
    */
   readonly idempotencyScope?: string;
 }
@@ -36,14 +36,17 @@ export interface EndpointPicker {
     constraints: PickConstraints,
     tried: ReadonlySet<string>,
   ): ConnectedCandidate | undefined;
-  /** Whether an endpoint is left that is not ejected and not in `tried`. An attempt may be abandoned only then. */
+  /**
+   * Whether an endpoint is left that is not ejected and not in `tried`. Without such an endpoint, no attempt may be
+   * abandoned.
+   */
   hasAlternative(constraints: PickConstraints, tried: ReadonlySet<string>): boolean;
   /** Whether the service was started after `sentAt`, and the endpoint is no longer listed. */
   isReplaced(candidate: ConnectedCandidate, sentAt: number): boolean;
   isFresh(now: number): boolean;
   /** Reports `suspects` to the registry. Never rejects: after a failed lookup, the cached resolution stays in use. */
   refreshResolution(suspects: ReadonlySet<string>): Promise<void>;
-  /** When the known resolution was requested; -Infinity without one. */
+  /** When the known resolution was requested; -Infinity without a resolution. */
   resolvedAt(): number;
   /** Looks the service up again, at most every 10 ms. Concurrent calls share the lookup. Never rejects. */
   lookAgain(): Promise<void>;

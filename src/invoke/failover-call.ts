@@ -15,18 +15,18 @@ import { reportFailover } from './call-events.js';
 import type { HedgingPolicy } from './hedging-policy.js';
 
 const noneTried: ReadonlySet<string> = new Set();
-/** After a refresh, even an expired resolution may be used for this time. */
+/** Time after a refresh, in ms, in which even an expired resolution may be used. */
 const maxRefreshAgeMs = 8;
 
 /**
  * A call that may make several attempts, up to three at a time. {@link decide} decides what the call does next; this
- * class carries out the decision. A late attempt continues beside the next attempt. When a response is accepted, all
- * other attempts are cancelled.
+ * class carries out the decision. A late attempt continues while the next attempt runs. When a response is accepted,
+ * all other attempts are cancelled.
  */
 export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   protected abstract readonly deferred: CallFacts['deferred'];
   #isTrial = false;
-  /** Must add the attempt to the attempts in flight. */
+  /** Starts an attempt, and must add the attempt to the attempts in flight. */
   protected abstract startAttempt(
     candidate: ConnectedCandidate,
     pickReason: string,
@@ -80,7 +80,10 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     else if (hasReservedRetry) this.budget.refund();
   }
 
-  /** Returns undefined if no second attempt could start beside the probe. */
+  /**
+   * Picks an endpoint that gets the call as its probe. Returns undefined if no second attempt could start while the
+   * probe is in flight.
+   */
   protected pickTrial(now: number): ConnectedCandidate | undefined {
     const { kind, constraints, picker } = this;
     if (kind === 'once' || !this.isReplayable || this.isUpgrade || this.retries === undefined)
@@ -237,7 +240,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     else this.carryOut(this.decide({ type: 'deadline' }, now), now);
   }
 
-  /** Starts one more attempt beside the attempts in flight. First refreshes an expired resolution. */
+  /** Starts one more attempt while the others are in flight. First refreshes an expired resolution. */
   #join(now: number, replaces: number | undefined): void {
     const state = this.failover;
     const { picker, context } = this;
@@ -256,7 +259,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       state.retry.execution !== 'none' || state.inFlight.some(({ stage }) => stage !== 'waiting');
     const isFreeAfterStart = !isHedge && mayHaveRun && state.retry.isFreeAfterStart(state.inFlight);
     if (isFreeAfterStart) state.retry.takeFreeAfterStart();
-    // The retry budget counts sent requests.
+    // An attempt uses the retry budget if an earlier request of the call was sent, or if the attempt is a hedge.
     const needsRetry = (mayHaveRun && !isFreeAfterStart) || isHedge;
     if (
       needsRetry &&

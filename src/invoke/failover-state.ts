@@ -5,7 +5,7 @@ import type { RetryState } from './retry-state.js';
 export class FailoverState<A extends CallAttempt> {
   /** Attempts without an accepted or deferred response, oldest first. */
   inFlight: A[];
-  /** `Infinity` if no hedge is planned. */
+  /** When a hedge starts; `Infinity` if no hedge is planned. */
   hedgeAt = Infinity;
   hedgeDelayMs = 0;
   isRefreshing = false;
@@ -60,8 +60,8 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Returns when the hedge must be checked again; `Infinity` if it may start at `now`. The hedging delay begins when
-   * the upload of the first attempt ends.
+   * Returns when the hedge must be checked again; `Infinity` if the hedge may start at `now`. The hedging delay
+   * begins when the upload of the first attempt ends.
    */
   uploadCheckAt(now: number): number {
     const [attempt] = this.inFlight;

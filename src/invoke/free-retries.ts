@@ -7,8 +7,8 @@ const maxGoAwayMoves = 4;
  * `retries.max`, although the request was sent. The number is limited, because an endpoint may refuse every request.
  * - After the endpoint has closed the connection gracefully (HTTP/2 GOAWAY with NO_ERROR): up to four free retries.
  * - After the endpoint has not processed the request (HTTP/2 REFUSED_STREAM): one free retry, as in gRPC.
- * - After the loss of an open connection that was reused: one free retry on a new connection, because the server may
- * have closed the connection while it was idle.
+ * - After a reused connection was lost: one free retry on a new connection, because the server may have closed the
+ * idle connection.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2
  * @see https://github.com/grpc/proposal/blob/master/A6-client-retries.md#transparent-retries
  */

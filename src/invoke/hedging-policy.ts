@@ -2,11 +2,10 @@ import type { AttemptTimeout } from './attempt-timeout.js';
 import { retryBudget, type RetryBudget } from './retry-budget.js';
 
 export interface HedgeConfig {
-  /** If undefined, the delay is the latency at the quantile 1 - `budgetRatio`. */
+  /** Delay of a hedge, in ms. If undefined, the delay is the latency at the quantile 1 - `budgetRatio`. */
   readonly afterMs: number | undefined;
   /**
-   * Allowed second attempts as a share of the calls in the last 10 s. One further second attempt is allowed in any 10
-   * s.
+   * Maximum number of hedges, as a fraction of the calls in the last 10 s. One further hedge is allowed in any 10 s.
    */
   readonly budgetRatio: number;
 }

@@ -6,7 +6,7 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
 import { type HeaderPairs } from '../protocol/call-headers.js';
-import { CallIdentity, idempotencyScopeOf } from './at-most-once.js';
+import { CallIdentity, idempotencyScopeOf } from './idempotency-headers.js';
 import { attemptFailure, callErrorOf } from './attempt-failure.js';
 import { attemptRequest } from './attempt-request.js';
 import { AbandonedError, Attempt, UploadTrackingAttempt } from './attempt.js';
@@ -17,7 +17,7 @@ import { requestBodyError } from './call-errors.js';
 import { reportPick } from './call-events.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
 import { FreeRetries } from './free-retries.js';
-import { mustSendOnce } from './retry-decision.js';
+import { mustSendOnce } from './retry-safety.js';
 import { isAwaitingBody, isBodyError, isReplayable } from './request-body.js';
 import { ResponseDelivery } from './response-delivery.js';
 import { UploadProgress } from './upload-progress.js';
@@ -113,10 +113,13 @@ export class HttpCall extends ResponseDelivery {
     const timeoutMs = this.timeoutMs(candidate, now);
     const tracksUpload =
       handler.onRequestSent !== undefined || handler.onBodySent !== undefined || !fitsInPiece(request.body);
+    const channel = this.constraints.tlsOnly
+      ? (candidate.tlsChannel ?? candidate.channel)
+      : candidate.channel;
     const attempt = new (tracksUpload ? UploadTrackingAttempt : Attempt)(
       this,
       candidate,
-      this.constraints.tlsOnly ? (candidate.tlsChannel ?? candidate.channel) : candidate.channel,
+      context.intercepted === undefined ? channel : context.intercepted(channel),
       number,
       pickReason,
       now,
@@ -140,7 +143,8 @@ export class HttpCall extends ResponseDelivery {
     const isCurrent =
       !this.#sendsTimeout && !this.#isIdentified(attempt) && attempt.ticket === this.#ticketFor(attempt);
     if (isCurrent) return request;
-    // The transport has added headers to the queued request.
+    // Adds the headers to `request`, not to `this.request`, because the transport has added headers to the queued
+    // request.
     return this.#buildRequest(attempt, this.context.clock.now(), request);
   }
 
@@ -192,6 +196,19 @@ export class HttpCall extends ResponseDelivery {
 
   onError(attempt: Attempt, error: Error): void {
     if (this.settled) return;
+    const { stage, channel, candidate } = attempt;
+    const explained = stage === 'sent' ? channel.explain?.(error, candidate.latencyMs > 0) : undefined;
+    if (explained === undefined) {
+      this.#onFailure(attempt, error);
+      return;
+    }
+    void explained.then((reason) => {
+      if (attempt.abandoned || this.settled) return;
+      this.asyncContext.runInAsyncScope(() => this.#onFailure(attempt, reason));
+    });
+  }
+
+  #onFailure(attempt: Attempt, error: Error): void {
     const { context, failover } = this;
     const now = context.clock.now();
     if (isBodyError(this.request.body, error)) {
@@ -232,7 +249,8 @@ export class HttpCall extends ResponseDelivery {
   }
 
   /**
-   * Returns undefined if the upload may be large, because it could take longer than the attempt timeout of a trial.
+   * Returns undefined if the upload may be large, because a large upload could take longer than the attempt timeout
+   * of a trial.
    */
   protected override pickTrial(now: number): ConnectedCandidate | undefined {
     return fitsInPiece(this.request.body) ? super.pickTrial(now) : undefined;

@@ -37,8 +37,8 @@ export class LatencyHistogram {
   }
 
   /**
-   * Returns a quantile of the latencies, rounded up to the upper edge of its bucket; undefined with fewer than 10
-   * latencies. `edgeMs(0.01)` is the 99th percentile.
+   * Returns the latency that the fraction `fractionAbove` of all latencies exceeds, in ms, rounded up to the edge of
+   * its bucket. Undefined with fewer than 10 latencies. `edgeMs(0.01)` is the 99th percentile.
    */
   edgeMs(fractionAbove: number): number | undefined {
     const [a, b, c] = this.#generations as [Uint32Array, Uint32Array, Uint32Array];

@@ -3,7 +3,7 @@ import { orcaFromHeaders } from '../protocol/orca.js';
 import type { Attempt } from './attempt.js';
 import type { AttemptTimeout } from './attempt-timeout.js';
 import type { CallContext } from './call-context.js';
-import { isFailureStatus } from './classify-error.js';
+import { isFailureStatus } from './retryable-status.js';
 
 /**
  * Reports a response to health and to the attempt timeout. A stall of this process does not count as latency.

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream';
 /** Whether a request body can be sent twice. Streams and iterables can be read only once. */
 export function isReplayable(body: unknown): boolean {
   if (body === null || body === undefined || isInMemoryBody(body)) return true;
-  // The undici package has its own classes `FormData` and `File`, so only the tags are equal.
+  // The undici package has its own classes `FormData` and `File`, so `instanceof` cannot recognise their objects.
   const tag = Object.prototype.toString.call(body);
   return tag === '[object FormData]' || tag === '[object Blob]' || tag === '[object File]';
 }

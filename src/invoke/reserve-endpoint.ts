@@ -27,16 +27,16 @@ class EndpointReservation extends AsyncCall<ConnectedCandidate, CallAttempt> {
     this.succeed(candidate);
   }
 
-  // The caller sends one request, beside which no second attempt can start.
+  // A trial requires a possible second attempt. The caller sends only one request, so a reservation gets no trial.
   protected override pickTrial(): undefined {
     return undefined;
   }
 
   protected startAttempt(): void {
-    // Never called: no attempt can fail or be late.
+    // Never called: a reservation sends no request, so no attempt exists that could fail or be late.
   }
 
   protected abandon(): void {
-    // Never called: no attempt is in flight.
+    // Never called: a reservation sends no request.
   }
 }

@@ -3,30 +3,31 @@ import type { Endpoint } from '../core/endpoint.js';
 import type { CallKind } from '../core/idempotency.js';
 import type { Outcome } from '../core/outcome.js';
 import type { RequestHandler, TransportRequest } from '../core/transport.js';
-import { parseExecutionHeaders } from './at-most-once.js';
+import { parseExecutionHeaders } from './idempotency-headers.js';
 import type { Attempt, AttemptHandler } from './attempt.js';
 import type { WholeBodyHandler } from './body-collector.js';
 import type { CallContext } from './call-context.js';
-import type { CallDeadline } from './call-deadline.js';
+import { minAttemptMs, type CallDeadline } from './call-deadline.js';
 import type { CallAction, CallFacts, Settlement } from './retry-decision.js';
 import { callbackError, truncatedError } from './call-errors.js';
-import { codeOf, isFailureStatus } from './classify-error.js';
+import { isFailureStatus, isRetryableStatus } from './retryable-status.js';
 import { CollectedResponse } from './collected-response.js';
 import { DeferredOutcome } from './deferred-outcome.js';
 import { DeferredResponse } from './deferred-response.js';
 import type { EndpointPicker, PickConstraints } from './endpoint-picker.js';
+import { codeOf } from './error-code.js';
 import { FailoverCall } from './failover-call.js';
 import { isFailureResponse, reportResponse } from './report-response.js';
-import { retryAfterMs } from './parse-retry-after.js';
+import { hasRetryAfter, retryAfterMs } from './parse-retry-after.js';
 
 const noOutcomes: readonly Outcome[] = [];
 
-/** The response side of an HTTP call. Defers an error response while another attempt may get a better one. */
+/** The response side of an HTTP call. Defers an error response while another attempt may get a better response. */
 export abstract class ResponseDelivery extends FailoverCall<Attempt> implements AttemptHandler {
   readonly #readsWholeBody: boolean;
   #hasDeliveredHeaders = false;
   #deferred: DeferredOutcome | undefined = undefined;
-  /** The caller aborted the call for this reason during the delivery of a deferred response. */
+  /** Reason with which the caller aborted the call during the delivery of a deferred response. */
   #cancelReason: Error | undefined = undefined;
 
   constructor(
@@ -50,6 +51,16 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
 
   get endpoint(): Endpoint | undefined {
     return this.attempt?.candidate.endpoint;
+  }
+
+  onResponseStarted(attempt: Attempt): void {
+    const { handler } = this;
+    if (handler.onResponseStarted === undefined) return;
+    try {
+      handler.onResponseStarted();
+    } catch (error) {
+      this.#failOnCallbackError(attempt, error);
+    }
   }
 
   onInformation(
@@ -82,12 +93,13 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
       this.isRacing ||
       (statusCode >= 400 && (renewal !== undefined || this.#mayReplace(attempt, statusCode)))
     ) {
+      const delayMs = this.#retryAfterMs(attempt, headers, now);
       const actions = this.decide(
         {
           type: 'response',
           attempt: this.factsOf(attempt),
           statusCode,
-          retryAfterMs: retryAfterMs(headers, this.context.clock.wallNow()),
+          retryAfterMs: delayMs,
           execution: parseExecutionHeaders(headers, attempt.address),
           canRenewTicket: renewal !== undefined,
         },
@@ -164,7 +176,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     context.health.attemptHeld(candidate);
     this.accept(attempt, now);
     this.#hasDeliveredHeaders = true;
-    // The connection now belongs to the application, and stays in flight until the socket closes.
+    // The connection now belongs to the application. The attempt stays in flight until the socket closes.
     attempt.ended = true;
     const emitter = socket as { once?(event: string, listener: () => void): void } | undefined;
     if (emitter?.once) emitter.once('close', () => context.health.attemptEnded(candidate, true));
@@ -244,7 +256,10 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     this.#getDeferred().error = error;
   }
 
-  /** From now on, the deadline applies only to a handler that reads the whole body, or is that of `totalTimeoutMs`. */
+  /**
+   * Accepts the response of an attempt. The deadline of the call continues for a handler that reads the whole body.
+   * For any other handler, `totalTimeoutMs` sets a new deadline.
+   */
   #startDelivery(attempt: Attempt, now: number): void {
     const { wheel } = this.context;
     if (this.hasFailover && isFailureStatus(attempt.statusCode)) this.#reportFailedCall(attempt, now);
@@ -265,7 +280,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     wheel.set(this, this.deadlineAt);
   }
 
-  /** If several endpoints failed the call, the call itself may be the cause. */
+  /** Reports to health that the call failed at several endpoints, because the call itself may be the cause. */
   #reportFailedCall({ candidate }: Attempt, now: number): void {
     const { outcomes } = this.failover.retry;
     const failed = new Set(outcomes.filter(isFailureResponse).map(({ endpoint }) => endpoint));
@@ -274,11 +289,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   }
 
   #mayReplace({ candidate }: Attempt, statusCode: number): boolean {
-    return (
-      this.kind === 'once' ||
-      this.retries?.statuses.has(statusCode) === true ||
-      (candidate.isDoubted && isFailureStatus(statusCode))
-    );
+    return this.kind === 'once' || isRetryableStatus(statusCode, this.retries?.statuses, candidate.isDoubted);
   }
 
   #deferOrDrop(
@@ -311,7 +322,21 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     return true;
   }
 
-  /** Returns undefined when the call must not be repeated with another ticket, or there is none to try. */
+  /** An invalid `Retry-After` counts as a request to retry after the usual backoff. */
+  #retryAfterMs(attempt: Attempt, headers: Buffer[], now: number): number | undefined {
+    const { statusCode } = attempt;
+    const delayMs = retryAfterMs(headers, this.context.clock.wallNow());
+    if (this.kind === 'once' || (statusCode !== 429 && statusCode !== 503)) return delayMs;
+    if (delayMs === undefined)
+      return hasRetryAfter(headers) ? this.failover.retry.nextBackoffMs() : undefined;
+    if (now + delayMs > this.deadlineAt - minAttemptMs) attempt.retryAfterMs = delayMs;
+    return delayMs;
+  }
+
+  /**
+   * Requests another ticket after the endpoint refused one. Returns undefined if the call must not be repeated, or if
+   * no other ticket can be requested.
+   */
   #renewTicket(attempt: Attempt, headers: Buffer[]): Promise<void> | undefined {
     if (this.hasFailover && this.failover.retry.hasRenewedTicket) return undefined;
     if (!parseExecutionHeaders(headers, attempt.address).isNotExecuted) return undefined;
@@ -325,8 +350,8 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   }
 
   /**
-   * A deferred response to a 'once' call states that the call was not executed. This is wrong if another attempt may
-   * have been executed.
+   * A deferred response to a 'once' call states that the call was not executed. The response must not be
+   * delivered if another attempt may have been executed.
    */
   get #isOutdated(): boolean {
     return this.kind === 'once' && this.failover.retry.execution !== 'none';

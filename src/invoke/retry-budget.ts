@@ -54,7 +54,7 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
     return tick % slotCount;
   }
 
-  /** Leaves out the oldest slot, whose first attempts may be older than 10 s. */
+  /** Number of retries allowed per 10 s. Omits the oldest slot, whose first attempts may be older than 10 s. */
   const allowed = (now: number): number => {
     const oldest = firsts[(advance(now) + 1) % slotCount] as number;
     return ratio * (firstSum - oldest) + reserve;

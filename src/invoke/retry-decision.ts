@@ -2,10 +2,11 @@
 import type { CallKind } from '../core/idempotency.js';
 import type { Execution } from '../core/errors.js';
 import type { Stage } from '../core/outcome.js';
-import type { ExecutionHeaders } from './at-most-once.js';
-import { isFailureStatus } from './classify-error.js';
-import { maxInFlight, maxMoves, minAttemptMs, retryability } from './resend-safety.js';
-import type { RetrySettings } from './retry-settings.js';
+import type { ExecutionHeaders } from './idempotency-headers.js';
+import { minAttemptMs } from './call-deadline.js';
+import { mustSendOnce, retryability } from './retry-safety.js';
+import { maxInFlight, maxMoves, type RetrySettings } from './retry-settings.js';
+import { isFailureStatus, isRetryableStatus } from './retryable-status.js';
 
 export interface AttemptFacts {
   readonly number: number;
@@ -22,14 +23,14 @@ export interface CallFacts {
   readonly isReplayable: boolean;
   readonly retries: RetrySettings | undefined;
   /**
-   * A call that upgrades the connection makes no second attempt, because its upgraded connection would stay open
+   * A call that upgrades the connection makes no second attempt, because a second upgraded connection would stay open
    * unused.
    */
   readonly isUpgrade: boolean;
   readonly attemptCount: number;
   /** Attempts that wait for a response or its body, oldest first. */
   readonly inFlight: readonly AttemptFacts[];
-  /** Considers only attempts that have ended. */
+  /** Whether an ended attempt may have been executed. Attempts in flight are not considered. */
   readonly execution: Execution;
   /** Whether a retry of a 'once' call would reach the idempotency store that may have recorded the call. */
   readonly hasIdempotencyScope: boolean;
@@ -65,8 +66,8 @@ export type CallEvent =
       readonly retryAfterMs: number | undefined;
       readonly execution: ExecutionHeaders;
       /**
-       * Whether the endpoint executed nothing because it refused the ticket, and the call has not been repeated with
-       * another ticket yet.
+       * Whether the endpoint refused the ticket and executed nothing, and the call has not yet been repeated with
+       * another ticket.
        */
       readonly canRenewTicket: boolean;
     }
@@ -87,7 +88,7 @@ export type CallAction =
   /** Waits for the attempts in flight. Checks the late attempt again after `recheckMs` ms, if given. */
   | { readonly do: 'wait'; readonly recheckMs?: number }
   /**
-   * Starts one more attempt beside the attempts in flight. Cancels the attempt with the number `replaces`, if given.
+   * Starts one more attempt while the others are in flight. Cancels the attempt with the number `replaces`, if given.
    */
   | { readonly do: 'join'; readonly replaces?: number }
   /**
@@ -95,7 +96,10 @@ export type CallAction =
    * given.
    */
   | { readonly do: 'send'; readonly afterMs?: number }
-  /** Keeps the response, or the error of an invalid response, in case no attempt gets a better response. */
+  /**
+   * Defers the response, which is delivered if no later attempt gets a better response. For an invalid response,
+   * defers the error.
+   */
   | { readonly do: 'defer' }
   | { readonly do: 'collect' }
   | { readonly do: 'drop' }
@@ -124,7 +128,7 @@ export function decide(call: CallFacts, event: CallEvent): readonly CallAction[]
   }
 }
 
-/** An attempt that is late, queued or still uploading is checked at this interval. */
+/** Interval at which an attempt that is late, queued or still uploading is checked, in ms. */
 export const recheckMs = 100;
 
 const wait: CallAction = { do: 'wait' };
@@ -142,29 +146,15 @@ function afterTimeout(call: CallFacts, attempt: AttemptFacts): readonly CallActi
   return [{ do: 'suspect' }, wait];
 }
 
-/**
- * Several attempts of such a call may wait for a connection. The first one that gets a connection is sent, and the
- * others are cancelled.
- */
-export function mustSendOnce({
-  kind,
-  isReplayable,
-  retries,
-  isUpgrade,
-}: Pick<CallFacts, 'kind' | 'isReplayable' | 'retries' | 'isUpgrade'>): boolean {
-  return kind === 'once' || !isReplayable || retries === undefined || isUpgrade;
-}
-
 function afterResponse(
   call: CallFacts,
   attempt: AttemptFacts,
   statusCode: number,
   retryAfterMs: number | undefined,
 ): readonly CallAction[] {
-  const isRetryable =
-    call.retries?.statuses.has(statusCode) === true || (attempt.isDoubted && isFailureStatus(statusCode));
+  const isRetryable = isRetryableStatus(statusCode, call.retries?.statuses, attempt.isDoubted);
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
-  // The body of a successful response may still break off, so the other attempts continue.
+  // The body of a successful response may still be truncated, so the other attempts continue.
   if (statusCode < 400) return [call.readsWholeBody && others.length > 0 ? collect : settle('response')];
   // An error response must not end the call while an earlier attempt may succeed, or while the body of a successful
   // response arrives.
@@ -181,7 +171,7 @@ function afterResponse(
   return [settle('response')];
 }
 
-/** A refused ticket costs no retry of the budget, because tickets are replaced rarely. */
+/** A retry after a refused ticket does not use the retry budget, because tickets are rarely refused. */
 function afterRefusedTicket(call: CallFacts, attempt: AttemptFacts): readonly CallAction[] {
   const others = call.inFlight.filter(({ number }) => number !== attempt.number);
   return [{ do: 'defer' }, others.length > 0 ? continueWith(call, others) : { do: 'send' }];
@@ -196,7 +186,7 @@ function canRepeatUnexecuted(call: CallFacts): boolean {
   );
 }
 
-/** Another endpoint would refuse the caller too. */
+/** Whether the endpoint refused the caller. Another endpoint would refuse the caller too, so a retry is useless. */
 function isUnauthorized(statusCode: number): boolean {
   return statusCode === 401 || statusCode === 403;
 }
@@ -226,7 +216,7 @@ function afterOnceResponse(
   return [{ do: 'drop' }, canPoll ? { do: 'send', afterMs } : settle('unknown')];
 }
 
-/** Default delay before a call is sent again that the service reports as still running. */
+/** Default delay before the retry of a call that the service reports as still running, in ms. */
 const runningPollMs = 1_000;
 
 function afterFailure(call: CallFacts, attempt: AttemptFacts, cause: FailureCause): readonly CallAction[] {
@@ -268,7 +258,7 @@ function continueWith(call: CallFacts, others: readonly AttemptFacts[]): CallAct
   return others.every(({ isLate }) => isLate) && canJoin(rest) ? join(rest) : wait;
 }
 
-/** A fourth attempt replaces a late attempt, but never the oldest attempt. */
+/** A fourth attempt replaces a late attempt. The oldest attempt is never replaced. */
 function join({ inFlight }: CallFacts): CallAction {
   return inFlight.length < maxInFlight
     ? { do: 'join' }

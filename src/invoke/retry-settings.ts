@@ -1,4 +1,5 @@
 import type { RetryOverrides } from '../core/retry-options.js';
+import { defaultRetryableStatuses } from './retryable-status.js';
 import type { RetryBudget } from './retry-budget.js';
 
 export interface RetrySettings {
@@ -8,8 +9,17 @@ export interface RetrySettings {
 
 export const defaultRetries: RetrySettings = Object.freeze({
   max: 4,
-  statuses: new Set([429, 502, 503, 504]),
+  statuses: defaultRetryableStatuses,
 });
+
+/** Maximum number of attempts of a call that are in flight at once. */
+export const maxInFlight = 3;
+
+/**
+ * Maximum number of further attempts of a call whose retries are switched off. A further attempt is possible only
+ * while no byte of the request was written.
+ */
+export const maxMoves = 4;
 
 export interface AttemptTimeoutBounds {
   readonly minMs: number;
@@ -31,7 +41,10 @@ export const defaultLimits: RetryLimits = Object.freeze({ ratio: 0.1, minPerSeco
 
 /** Each setting comes from the request, else the binding, else the service config, else the defaults. */
 export interface RetryConfig {
-  /** Undefined if retries are switched off. A sent request is then not repeated. */
+  /**
+   * Undefined if retries are switched off. A request that was sent is then not sent again. An unsent request may
+   * still move to another endpoint.
+   */
   readonly retries: RetrySettings | undefined;
   readonly attemptTimeout: AttemptTimeoutBounds;
   readonly budget: RetryBudget;

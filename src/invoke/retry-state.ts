@@ -1,7 +1,8 @@
+import { backoffBoundMs, backoffMs } from '../core/backoff.js';
 import type { ConnectedCandidate } from '../core/candidate.js';
 import { isClerkError, type ClerkError } from '../core/errors.js';
 import type { Outcome, Stage, Verdict } from '../core/outcome.js';
-import { idempotencyScopeOf } from './at-most-once.js';
+import { idempotencyScopeOf } from './idempotency-headers.js';
 import { isUnproven } from './classify-error.js';
 import { AttemptLog, type AttemptRecord, type CallInfo } from './attempt-log.js';
 import { tooManyPendingError, type CallContext } from './call-context.js';
@@ -15,10 +16,10 @@ import {
   retriesOffError,
   withCallDetails,
 } from './call-errors.js';
-import { isTooShort } from './call-deadline.js';
+import { isTooShort, minAttemptMs } from './call-deadline.js';
 import type { RetryBudget } from './retry-budget.js';
-import { maxMoves, minAttemptMs, retryability } from './resend-safety.js';
-import type { RetrySettings } from './retry-settings.js';
+import { retryability } from './retry-safety.js';
+import { maxMoves, type RetrySettings } from './retry-settings.js';
 
 export interface RetriedCall extends CallInfo {
   readonly constraints: PickConstraints;
@@ -41,7 +42,7 @@ export class RetryState extends AttemptLog {
   #cancelWait: (() => void) | undefined;
   retryDelayMs: number | undefined;
   /**
-   * Whether the next attempt needs a retry of the budget even if no attempt was executed: after a response, and when
+   * Whether the next attempt uses the retry budget even if no attempt was executed. True after a response, and when
    * the call has used its free retries.
    */
   requiresBudget = false;
@@ -58,6 +59,7 @@ export class RetryState extends AttemptLog {
   #hasRefreshed = false;
   #hasStartedService = false;
   #hasReconsidered = false;
+  #backoffs = 0;
   #hasReservedRetry = false;
   #hasRenewedTicket = false;
   #renewal: TicketRenewal | undefined;
@@ -98,7 +100,7 @@ export class RetryState extends AttemptLog {
 
   /**
    * Called when the endpoint closed the connection gracefully, or did not process the request. The attempt does not
-   * count against the limit of the call. The next attempt may use the same endpoint on another connection.
+   * count against `retries.max`. The next attempt may use the same endpoint on another connection.
    */
   allowMove(endpoint: string): void {
     this.moves++;
@@ -110,8 +112,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Called when an endpoint refused the ticket and executed nothing. The next attempt may use the same endpoint, as soon
-   * as there is another ticket. It is free, and does not count against the limit of the call.
+   * Called when an endpoint refused the ticket and executed nothing. The next attempt waits for another ticket, and
+   * may use the same endpoint. The next attempt is free, and does not count against `retries.max`.
    */
   repeatWithTicket(candidate: ConnectedCandidate, ticket: Promise<void>): void {
     this.#hasRenewedTicket = true;
@@ -123,7 +125,10 @@ export class RetryState extends AttemptLog {
     return this.#idempotencyScope !== undefined;
   }
 
-  /** A store that may have recorded the call must be used again. */
+  /**
+   * Constraints of the next attempt. If an idempotency store may have recorded the call, the next attempt must use
+   * the same store.
+   */
   get constraints(): PickConstraints {
     const { constraints } = this.call;
     const idempotencyScope = this.#idempotencyScope;
@@ -160,7 +165,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * If necessary, first waits, refreshes the resolution or starts the service.
+   * Returns the endpoint of the next attempt. If necessary, first waits, refreshes the resolution or starts the
+   * service.
    * @throws {@link ClerkError} the error that ends the call, if no further attempt is possible
    */
   async nextCandidate(): Promise<ConnectedCandidate> {
@@ -222,6 +228,10 @@ export class RetryState extends AttemptLog {
         await this.#startService();
         this.#tried.clear();
         mustCheckFreshness = true;
+      } else if (this.#mayBackOff(now)) {
+        await this.#wait(this.nextBackoffMs());
+        this.#tried.clear();
+        mustCheckFreshness = true;
       } else {
         await this.#waitUntilChanged();
         mustCheckFreshness = true;
@@ -229,9 +239,30 @@ export class RetryState extends AttemptLog {
     }
   }
 
+  /** Returns the delay before the next attempt of a call whose endpoints have all failed, in ms. */
+  nextBackoffMs(): number {
+    return backoffMs(retryBackoff, ++this.#backoffs, this.context.clock.random());
+  }
+
   /**
-   * Waits for a change of the service, if the call has `waitForReady` and may be sent again, or if only the store that
-   * may have recorded the call can answer it. Then all endpoints may be tried again.
+   * Whether the call may wait and then try the same endpoints again, because its response was lost. The delay and the
+   * next attempt must end before the deadline.
+   */
+  #mayBackOff(now: number): boolean {
+    const { kind, isReplayable, retries, deadlineAt } = this.call;
+    return (
+      this.#lastStage !== 'waiting' &&
+      retries !== undefined &&
+      retryability(kind, 'sent', isReplayable, this.hasIdempotencyScope) === 'budget' &&
+      this.hasBudget(now) &&
+      deadlineAt - now - backoffBoundMs(retryBackoff, this.#backoffs + 1) >= minAttemptMs
+    );
+  }
+
+  /**
+   * Waits for a change of the service, after which all endpoints may be tried again. Waits only for a call with
+   * `waitForReady`, or if only the idempotency store that may have recorded the call can respond. A call that may
+   * have run must also be repeatable.
    * @throws {@link ClerkError} the error that ends any other call
    * @see [C2.8](../../docs/guarantees.md#c2-8)
    */
@@ -269,12 +300,13 @@ export class RetryState extends AttemptLog {
     if (this.call.deadlineAt - now < minAttemptMs) throw deadlineError(this);
     this.#hasFreeSend ||= this.execution !== 'none';
     this.#tried.delete(candidate.endpoint.id);
-    // The instance may have registered again meanwhile. A call to one fixed endpoint has no alternative.
+    // The instance may have registered again meanwhile, which replaces its candidate. A picker with one fixed
+    // endpoint returns no alternative.
     return this.picker.pickAlternative(now, this.constraints, this.#tried) ?? candidate;
   }
 
   /**
-   * Passes the reserved retry, if any, to the caller of this method, who must then call `spent` or `refund` of the
+   * Passes the reserved retry, if any, to the caller of this method, which must then call `spent` or `refund` of the
    * budget. Returns whether a retry was reserved.
    */
   takeReservedRetry(): boolean {
@@ -304,7 +336,7 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Reserves one retry in the budget if an attempt of the call may have been executed or was answered. Otherwise the
+   * Reserves one retry in the budget if an attempt of the call may have been executed or got a response. If not, the
    * next attempt is free. Returns false if the budget or the settings of the call forbid the retry.
    */
   #reserveRetry(now: number): boolean {
@@ -355,8 +387,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * A start may help if no endpoint accepted the request, or if the connection was lost and no endpoint is left. The
-   * registry may have ended a process that could not serve.
+   * Whether a start of the service may help. A start may help if no endpoint accepted the request, or if the
+   * connection was lost and no endpoint is left. In the latter case, the registry may have ended a faulty process.
    */
   #mayStart(now: number, constraints: PickConstraints): boolean {
     if (this.#lastStage === 'sent')
@@ -376,3 +408,5 @@ export class RetryState extends AttemptLog {
 const noneTried: ReadonlySet<string> = new Set();
 
 export const maxDialWaitMs = 250;
+
+const retryBackoff = { firstMs: 500, maxMs: 5_000 };

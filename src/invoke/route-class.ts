@@ -1,4 +1,4 @@
-/** `/orders/7?full=1` gives `orders`. */
+/** Returns the first segment of a path: `orders` for `/orders/7?full=1`. */
 export function firstSegmentOf(path: string): string {
   for (let i = 1; i < path.length; i++) {
     const code = path.charCodeAt(i);

@@ -1,6 +1,6 @@
-/** A timer that is late by at least this time shows a stall. Shorter delays are normal under load. */
+/** A timer that is late by at least this time, in ms, shows a stall. Shorter delays are normal under load. */
 const minStallMs = 20;
-/** Few calls in flight are older than the last 16 stalls. */
+/** Maximum number of recorded stalls. Few calls in flight are older than the last 16 stalls. */
 const maxStalls = 16;
 
 interface Stall {
@@ -13,7 +13,7 @@ interface Stall {
  * read late. Therefore stalls extend attempt timeouts and are subtracted from latencies.
  */
 export class StallTracker {
-  /** 0 without a stall. No stall affects an attempt that started later. */
+  /** When the last stall ended; 0 without a stall. No stall affects an attempt that started after this time. */
   lastEndedAt = 0;
   readonly #stalls: Stall[] = [];
 

@@ -16,9 +16,12 @@ const tickMs = 4;
 const slotCount = 512;
 /** Interval of the timers that detect stalls. */
 const stallCheckMs = 20;
-/** After the last `set`, stall checks continue for 1,280 ms, which is longer than most attempt timeouts. */
+/**
+ * Maximum number of stall checks after the last `set`: 64 × 20 ms = 1,280 ms, which is longer than most attempt
+ * timeouts.
+ */
 const maxStallChecks = 64;
-/** A timer that is overdue by this time was a fake timer of a test runner, and never fires. */
+/** A timer that is overdue by this time, in ms, was a fake timer of a test runner, and never fires. */
 const lostTimerMs = 1_000;
 
 class SlotHead implements TimerEntry {
@@ -34,9 +37,9 @@ class SlotHead implements TimerEntry {
 }
 
 /**
- * A timer for all deadlines of a clerk: a hashed timing wheel. Setting and clearing an entry take constant time. The
- * timer keeps the process alive only while an entry is set. Responses that have already arrived are processed before
- * any entry expires. A busy process therefore does not end a call whose response was not read yet.
+ * One timer for all deadlines of a clerk: a hashed timing wheel. Setting and clearing an entry take constant time.
+ * The timer keeps the process alive only while an entry is set. Responses that have already arrived are processed
+ * before any entry expires. A busy process therefore does not end a call whose response was not read yet.
  * @see [Varghese and Lauck, "Hashed and Hierarchical Timing Wheels"](https://doi.org/10.1145/41457.37504)
  */
 export class TimerWheel {
@@ -62,8 +65,7 @@ export class TimerWheel {
 
   /**
    * Sets or resets an entry. The entry never expires synchronously.
-   * @param at - the entry expires at this time of the clock or up to 4 ms later; after a stall of the process, as
-   * soon as the stall ends
+   * @param at - time of the clock; the entry expires up to 4 ms later, or at the end of a stall of the process
    */
   set(entry: TimerEntry, at: number): void {
     if (entry.expiresAt === 0) {
@@ -116,7 +118,7 @@ export class TimerWheel {
         try {
           entry.abort(error);
         } catch (thrown) {
-          // A handler of the program threw. All other entries are aborted all the same.
+          // A handler of the program threw. The loop continues, so that all other entries are aborted too.
           queueMicrotask(() => {
             throw thrown;
           });

@@ -1,16 +1,16 @@
 /**
- * An upload is not late before this time without progress, because a connection takes the bytes in portions, with
+ * Minimum time without progress after which an upload is late, in ms. A connection takes the bytes in portions, with
  * pauses.
  */
 const maxPauseMs = 1_000;
-/** A shorter time between two parts does not count as a pause: the connection was not full. */
+/** Minimum pause between two parts, in ms. After a shorter time, the connection was not full. */
 const minPauseMs = 20;
-/** The peer gets at most this time to read the bytes in the buffers of the connection. */
+/** Maximum time, in ms, that the peer gets to read the bytes in the buffers of the connection. */
 const maxDrainMs = 10_000;
 
 /**
- * A connection takes the first megabytes of a request body at once, until its buffers are full. Later parts are taken
- * as fast as the peer reads.
+ * Measures how fast an upload progresses, to decide when it is late. A connection takes the first megabytes of a
+ * request body at once, until its buffers are full. Later parts are taken as fast as the peer reads.
  */
 export class UploadProgress {
   isComplete = false;

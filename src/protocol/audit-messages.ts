@@ -8,19 +8,24 @@
  * - `ticket`: a ticket was issued, the first one of a key for a service in this hour.
  * - `tickets`: further tickets of one hour; `count` is their number.
  * - `gap`: lines may be missing.
- * - `start`, `stop`: the server began or ended to write the log.
+ * - `start`, `stop`: the server started or stopped writing the log.
  */
 export type AuditKind =
   'change' | 'failure' | 'refusal' | 'refusals' | 'ticket' | 'tickets' | 'gap' | 'start' | 'stop';
 
+/** A value in the details of a line. */
 export type AuditDetail = string | number | boolean | readonly string[];
 
 /** One line of the audit log. No field contains a secret. */
 export interface AuditLine {
-  /** Increases with each line, and is never used twice, also after a restore. Numbers are missing after a gap and before a start. */
+  /**
+   * Sequence number. Increases with each line, and is never used twice, even after a restore. Numbers are missing after
+   * a `gap` line and before a `start` line.
+   */
   readonly seq: number;
   /** Wall-clock time, as ISO 8601. */
   readonly at: string;
+  /** What the line records. */
   readonly kind: AuditKind;
   /** What was requested, such as `define` or `register`. */
   readonly operation?: string;
@@ -29,8 +34,8 @@ export interface AuditLine {
   /** Number of names in the request, if `names` does not contain all of them. */
   readonly nameCount?: number;
   /**
-   * Who made the request: a principal, `registry` for a change that the registry makes itself, or without keys such as
-   * `address:127.0.0.1`. Absent if the client has no enrolled key.
+   * The principal that made the request, or `registry` for a change that the registry makes itself. In a registry
+   * without keys, the address of the client, such as `address:127.0.0.1`. Absent if the client has no enrolled key.
    */
   readonly principal?: string;
   /** Pin of the key that the connection has proved. */
@@ -39,13 +44,15 @@ export interface AuditLine {
   readonly from?: string;
   /** The right that the operation needs. */
   readonly right?: string;
-  /** What gave the right to the principal, such as `/shop: ../web/* on orders`. */
+  /** The rule that gives the right to the principal, such as `/shop: ../web/* on orders`. */
   readonly by?: string;
   /** `ok`, or the code of the error. */
   readonly result?: string;
   /** Revision of the registry after the change. `stop`: the last revision. */
   readonly revision?: string;
+  /** Further facts about the request, by name. */
   readonly details?: Readonly<Record<string, AuditDetail>>;
+  /** `refusals`, `tickets`: number of requests. */
   readonly count?: number;
   /** `refusals`, `tickets`: time of the first counted request. `gap`: time from which lines may be missing. */
   readonly since?: string;
@@ -61,7 +68,7 @@ export interface AuditRequest {
   readonly principal?: string;
   /** Only lines whose names are this name, or names below it. */
   readonly name?: string;
-  /** Continues after the previous page: its `next`. The `seq` of a line continues after this line. */
+  /** The page begins after this position: `next` of the previous page, or the `seq` of a line. */
   readonly after?: string;
   /** Maximum number of lines, 1 to 1,000. Default 100. */
   readonly limit?: string;

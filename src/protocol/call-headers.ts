@@ -1,6 +1,6 @@
 /**
- * Clients add headers to calls, and services add headers to responses. Both sides must work without these headers,
- * because the other side may not use this library.
+ * Clients add headers to calls, and services add headers to responses. A client and a service must work without these
+ * headers, because the peer may not use this library.
  */
 import type { TransportRequest } from '../core/transport.js';
 
@@ -20,8 +20,8 @@ export const callHeaders = Object.freeze({
    */
   callId: 'clerk-call-id',
   /**
-   * Standard header for an idempotency key, read if {@link callHeaders.callId} is missing. Values that do not match
-   * {@link callIdPattern} are ignored.
+   * Standard header for an idempotency key, read if {@link callHeaders.callId} is missing. The retention window of a
+   * value that does not match {@link callIdPattern}, such as a UUID, starts at the first request with the value.
    * @see https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
    */
   idempotencyKey: 'idempotency-key',
@@ -32,8 +32,8 @@ export const callHeaders = Object.freeze({
    */
   instance: 'clerk-instance',
   /**
-   * Sent first on a new connection: id of the instance that the client expects at the other end. The service answers
-   * 204 with {@link responseHeaders.instance}, and its program does not see the request. @see
+   * Id of the instance that the client expects, sent in the first request on a new connection. The service answers 204
+   * with {@link responseHeaders.instance}, and its program does not see the request. @see
    * [C2.7](../../docs/guarantees.md#c2-7)
    */
   instanceCheck: 'clerk-instance-check',
@@ -76,12 +76,15 @@ export const atMostOnceAttribute = 'at-most-once';
 
 export type HeaderPairs = readonly (readonly [name: string, value: string])[];
 
-/** Headers that the request already has stay unchanged. */
+/** Adds headers. A header that the request already has stays unchanged. */
 export function addHeaders(request: TransportRequest, pairs: HeaderPairs): TransportRequest {
   return replaceHeaders(request, mergeHeaders(request.headers, pairs));
 }
 
-/** Replaces headers that the request already has, such as those that a proxy copies from the request it serves. */
+/**
+ * Sets headers. Replaces headers that the request already has, such as headers that a proxy copied from its inbound
+ * request.
+ */
 export function setHeaders(request: TransportRequest, pairs: HeaderPairs): TransportRequest {
   return replaceHeaders(request, overrideHeaders(request.headers, pairs));
 }

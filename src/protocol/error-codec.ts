@@ -33,7 +33,7 @@ export function encodeError(error: ClerkError): ErrorEnvelope {
   };
 }
 
-/** A message of a launcher contains up to 2,000 characters of a log. */
+/** Longer messages are cut. A message of a launcher contains up to 2,000 characters of a log. */
 const maxMessageLength = 4_096;
 
 /**
@@ -49,7 +49,7 @@ export function decodeError(status: number, body: unknown, requestName: string):
       envelope.code as ClerkErrorCode,
       typeof envelope.message === 'string' && envelope.message !== ''
         ? envelope.message.slice(0, maxMessageLength)
-        : `${requestName} was rejected`,
+        : `${requestName} was rejected with status ${String(status)} and without a message`,
       typeof remainingMs === 'number' && Number.isFinite(remainingMs) ? { remainingMs } : {},
     );
   }

@@ -7,7 +7,7 @@ export type EnrolRequest = TokenEnrolRequest | LaunchEnrolRequest | RotationRequ
 
 export interface TokenEnrolRequest {
   readonly name: string;
-  /** Token of {@link TokenResponse}. */
+  /** The token in a {@link TokenResponse}. */
   readonly token: string;
 }
 
@@ -36,7 +36,7 @@ export interface EnrolResponse {
   readonly key: KeyPin;
   /** Present keys of the registry. */
   readonly registryKeys: readonly KeyPin[];
-  /** After a rotation: time until the old key ends, in ms. */
+  /** After a rotation: time until the old key becomes invalid, in ms. */
   readonly retiresInMs?: number;
 }
 
@@ -71,26 +71,41 @@ export interface TokenRequest {
   readonly ttlMs?: number;
 }
 
+/** The result of a request for a token. */
 export interface TokenResponse {
+  /** One-time token with which a key of the principal is enrolled. */
   readonly token: string;
+  /** Time until the token expires, in ms. */
   readonly expiresInMs: number;
   /** Wall-clock time, as ISO 8601. */
   readonly expiresAt: string;
 }
 
+/** An instance that a launcher has started. */
+export interface LaunchedInstance {
+  /** Instance id. */
+  readonly id: string;
+  /** Fencing number of the registration. */
+  readonly epoch: number;
+}
+
 /** A key of a principal. Times are wall-clock times, as ISO 8601. */
 export interface IdentityMessage {
+  /** Name of the principal. */
   readonly principal: string;
+  /** Pin of the key. */
   readonly key: KeyPin;
+  /** When the key was enrolled. */
   readonly enrolledAt: string;
   /** How the key was enrolled. */
   readonly by: 'init' | 'token' | 'launch' | 'rotation';
   /** The launched instance that owns the key. */
-  readonly instance?: { readonly id: string; readonly epoch: number };
-  /** Since the start of the server; absent for a key that was not used since then. */
+  readonly instance?: LaunchedInstance;
+  /** When the key was last used. Absent for a key that was not used since the start of the server. */
   readonly lastUsedAt?: string;
-  /** When a rotation ends or has ended the key. */
+  /** When the key becomes or became invalid because of a rotation. */
   readonly retiresAt?: string;
+  /** When the key was revoked. Absent for a key that was not revoked. */
   readonly revokedAt?: string;
 }
 
@@ -104,17 +119,21 @@ export interface RevokeRequest {
   readonly key?: KeyPin;
 }
 
+/** The result of a revocation. */
 export interface RevokeResponse {
+  /** Pins of the revoked keys. */
   readonly revoked: readonly KeyPin[];
-  /** Time until the last ticket of the keys ends, in ms. */
+  /** Time until the last ticket of the keys expires, in ms. */
   readonly ticketsEndInMs: number;
 }
 
 /** Creates a group, or replaces its members. */
 export interface GroupRequest {
+  /** Name of the group. */
   readonly name: string;
   /** Names of principals and of other groups. */
   readonly members: readonly string[];
+  /** A lookup guarantees for this time that the group does not change, in ms. Default 5,000. */
   readonly guaranteedMs?: number;
   /** Applies the change when the guarantee of the group has ended. */
   readonly whenExpired?: boolean;
@@ -128,17 +147,21 @@ export interface AccessChangeRequest {
   /** Absolute glob of names. */
   readonly path: string;
   readonly rights: readonly AccessRight[];
-  /** Directory that holds the rights. Default: the segments of `path` before the first wildcard. */
+  /** Directory that stores the rights. Default: the segments of `path` before the first wildcard. */
   readonly directory?: string;
 }
 
-/** A grant of rights that a directory holds. */
+/** A grant of rights that a directory stores. */
 export interface AccessEntry {
+  /** Directory that stores the rights. */
   readonly directory: string;
-  /** As it was written: absolute, or relative to the directory. */
+  /**
+   * Glob of principals, or the name of a group, as an operator has written it: absolute, or relative to the directory.
+   */
   readonly principal: string;
   /** Absolute glob of names. */
   readonly path: string;
+  /** The granted rights. */
   readonly rights: readonly AccessRight[];
 }
 
@@ -152,9 +175,11 @@ export interface AccessExplainRequest {
   readonly right: AccessRight;
 }
 
+/** Why a principal has a right, or does not have the right. */
 export interface AccessExplainResponse {
+  /** Whether the principal has the right. */
   readonly allowed: boolean;
-  /** Which rights decided, and through which groups. */
+  /** The rights and groups that decided. */
   readonly reason: string;
   /** The entry that allows the access. A principal may read and advertise its own name without an entry. */
   readonly entry?: AccessEntry;

@@ -7,8 +7,11 @@ export interface LaunchRequest {
   readonly waitMs?: number;
 }
 
+/** The result of a start. */
 export interface LaunchResponse {
+  /** Canonical name of the service. */
   readonly name: string;
+  /** The endpoints that can be called. */
   readonly endpoints: readonly EndpointMessage[];
   /** False if the service was running, or another request had started it. */
   readonly started: boolean;
@@ -19,7 +22,7 @@ export interface StopRequest {
   readonly name: string;
 }
 
-/** Starts a service again, with its manifest as it is on disk. */
+/** Restarts a service with the present content of its manifest. */
 export interface ResetRequest {
   readonly name: string;
   /**
@@ -29,7 +32,9 @@ export interface ResetRequest {
   readonly rolling?: boolean;
 }
 
+/** The result of a stop. */
 export interface StopResponse {
+  /** Number of stopped process groups. */
   readonly stopped: number;
 }
 
@@ -41,6 +46,8 @@ export interface LaunchHandshake {
   readonly instance: string;
   readonly epoch: number;
   readonly ticket: string;
-  /** The registry computes the proof of its identity from this key. In a secured registry, the pin of its key. */
+  /**
+   * Open registry: the secret from which the registry computes its `launchProof`. Secured registry: the pin of its key.
+   */
   readonly registryKey: string;
 }

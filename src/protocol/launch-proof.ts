@@ -1,15 +1,15 @@
 export interface Hashing {
-  /** In hexadecimal. The text is hashed as UTF-8. */
+  /** Returns the SHA-256 of the UTF-8 form of a text, in hexadecimal. */
   sha256(text: string): string;
-  /** The duration does not depend on the position of the first difference. */
+  /** Compares two texts in a time that does not depend on the position of the first difference. */
   timingSafeEqual(a: string, b: string): boolean;
-  /** In hexadecimal. */
+  /** Returns random bytes, in hexadecimal. */
   randomHex(bytes: number): string;
 }
 
 /**
- * Proves to a launched service that the registry belongs to its launcher. Launcher, registry and service share two
- * one-time secrets of 32 random bytes: `registryKey`, and the ticket that the service sends. @see
+ * Returns the text that proves to a launched service that the registry belongs to its launcher. Launcher, registry and
+ * service share two one-time secrets of 32 random bytes: `registryKey`, and the ticket that the service sends. @see
  * [T9](../../docs/background.md#t9)
  */
 export function launchProof(hashing: Hashing, registryKey: string, name: string, epoch: number): string {

@@ -1,8 +1,8 @@
 /** Limits and defaults of the registry's HTTP interface. @see [C8.2](../../docs/guarantees.md#c8-2) */
 export const limits = Object.freeze({
-  /** Applies to the head of a request. */
+  /** Maximum size of the head of a request. */
   maxHeaderBytes: 16 * 1024,
-  /** Applies to a request body, or to one line of an import. */
+  /** Maximum size of a request body, or of one line of an import. */
   maxBodyBytes: 64 * 1024,
   maxJsonDepth: 16,
   minLeaseMs: 1_000,
@@ -13,62 +13,76 @@ export const limits = Object.freeze({
   defaultGuaranteedMs: 5_000,
   /** A client without a watch may use a lookup result for this time. */
   lookupTtlMs: 5_000,
-  /** Counts services, links and directories. */
+  /** Maximum number of services, links and directories of all principals together. */
   maxNames: 2_000_000,
   maxManifestNameLength: 63,
-  /** Per service. */
+  /** Maximum number of endpoints of one service. */
   maxEndpoints: 10_000,
-  /** Per principal: services, links and directories that it has created. */
+  /** Maximum number of services, links and directories that one principal has created. */
   maxNamesPerPrincipal: 100_000,
-  /** Per principal. Without authentication, all loopback addresses are one principal, and so is each other address. */
+  /**
+   * Maximum number of registrations of one principal. Without authentication, all loopback addresses together are one
+   * principal, and each other address is a principal of its own.
+   */
   maxRegistrations: 1_000,
-  /** Without authentication, the first bits of an address that identify a principal. */
+  /** Without authentication, number of leading bits of an address that identify a principal. */
   ipv4PrefixLength: 32,
   ipv6PrefixLength: 64,
   /** Longest time for which a lookup may guarantee an entry. */
   maxGuaranteedMs: 3_600_000,
-  /** JSON of one endpoint, attributes included, in bytes. */
+  /** Maximum size of the JSON of one endpoint, including its attributes, in bytes. */
   maxEndpointBytes: 8 * 1024,
-  /** A name counts once more for each of these bytes of its JSON. */
+  /** An entry counts as one more name for each of these units of its JSON, in bytes. */
   bytesPerName: 1024,
-  /** JSON of a service with its launch parameters, in bytes. */
+  /** Maximum size of the JSON of a service with its launch parameters, in bytes. */
   maxEntryBytes: 8 * 1024,
   /**
-   * JSON of the endpoints of one service with their loads, in bytes. A clerk reads responses of at most 4 MiB, of which
-   * the rest leaves 64 KiB.
+   * Maximum size of the JSON of all endpoints of one service with their loads, in bytes. A clerk reads responses of at
+   * most 4 MiB, and 64 KiB are reserved for the other fields of a response.
    */
   maxServiceBytes: 4 * 1024 * 1024 - 64 * 1024,
-  /** Names and endpoints that one move or removal may change, and lines of one import. */
+  /** Maximum number of names and endpoints that one move or removal changes, and of lines in one import. */
   maxChangedNames: 2_000,
-  /** Per principal. */
+  /** Maximum number of watches of one principal. */
   maxWatches: 64,
-  /** Per watch; counts names too. */
+  /** Maximum number of names and globs of one watch. */
   maxGlobs: 10_000,
-  /** Per watch. Each changed name is matched with them. */
+  /** Maximum number of globs with wildcards of one watch. Each changed name is matched with each of these globs. */
   maxWildcardGlobs: 1_000,
-  /** A client with a full queue of events receives `resync` and a new snapshot. */
+  /** Maximum length of the names and globs of all watches of one principal together. */
+  maxGlobBytes: 16 * 2 ** 20,
+  /** Maximum length of the names and globs of all watches of all principals together. */
+  maxGlobBytesOfAll: 128 * 2 ** 20,
+  /**
+   * Maximum number of events in the queue of a watch. If the queue is full, the client receives `resync` and a new
+   * snapshot.
+   */
   maxQueuedEvents: 256,
-  /** Applies to the same queue. */
+  /** Maximum size of the queue of a watch. */
   maxQueuedBytes: 64 * 1024,
   heartbeatMs: 5_000,
   maxConnections: 4_096,
-  /** Applies to renewals in a request, entries on a page of a listing, and results of a search. */
+  /** Maximum number of renewals in a request, and of entries on a page of a listing or search. */
   maxBatch: 1_000,
-  /** Endpoints with one address in a response. */
+  /** Maximum number of registrations in the response to a `whois` request. */
   maxOwners: 5_000,
-  /** 100 endpoint reports with names of maximum length fit into `maxBodyBytes`. */
+  /**
+   * Maximum number of endpoint reports in a request. 100 reports with names of maximum length fit into `maxBodyBytes`.
+   */
   maxReports: 100,
-  /** Per principal. Further endpoint reports are ignored. */
+  /** Maximum number of stored endpoint reports of one principal. Further reports are ignored. */
   maxStoredReports: 10_000,
-  /** Of all principals together. */
+  /** Maximum number of stored endpoint reports of all principals together. */
   maxStoredReportsOfAll: 100_000,
   /** An endpoint report is stored for this time after the last message with the report. */
   reportTtlMs: 10_000,
+  /** Maximum number of ended instances whose last epochs are stored, of all principals together. */
+  maxFences: 100_000,
   maxLinks: 16,
   maxAuditFileBytes: 8 * 1024 * 1024,
   maxAuditFiles: 16,
 });
 
 export const defaultRegistryUrl = `http://127.0.0.1:${String(limits.defaultPort)}`;
-/** Used by a program with an identity, or with the key of a registry. */
+/** Default for a program that has an identity or the key of a registry. */
 export const defaultSecuredRegistryUrl = `https://127.0.0.1:${String(limits.defaultPort)}`;

@@ -8,23 +8,32 @@
 import type { AddressString } from '../core/address.js';
 import type { KeyPin } from '../core/key-pin.js';
 import type { Load } from '../core/load-report.js';
-import type { ResolutionStep, ListEntry } from '../core/registry.js';
+import type { ListEntry, ResolutionStep, ScheduledChange } from '../core/registry.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../core/retry-options.js';
 
+/** An endpoint, as the registry states it. */
 export interface EndpointMessage {
+  /** Instance id. */
   readonly id: string;
+  /** Fencing number of the registration. */
   readonly epoch: number;
+  /** Addresses, best first. */
   readonly addresses: readonly AddressString[];
   /** The elements of `addresses` that the service found on its network interfaces. Absent if there is none. */
   readonly enumeratedAddresses?: readonly AddressString[];
   /** Whether the endpoint names its instance when a client asks. Absent when false. */
   readonly namesInstance?: boolean;
+  /** Name of the host; null when unknown. */
   readonly host: string | null;
   /** Boot id and network namespace of the host. Absent when unknown. */
   readonly hostId?: string;
+  /** Zone of the host; null when unknown. */
   readonly zone: string | null;
+  /** Semver version of the service; null when unknown. */
   readonly version: string | null;
+  /** Share of the calls, 0 to 1,000. An endpoint with weight 0 is called only when no other endpoint is available. */
   readonly weight: number;
+  /** Attributes, by key. */
   readonly attributes: Readonly<Record<string, string>>;
   /** Key of the endpoint. Absent in a registry that is not secured. */
   readonly key?: KeyPin;
@@ -32,43 +41,76 @@ export interface EndpointMessage {
   readonly formerKey?: KeyPin;
   /** Certificate of the key: DER in base64. */
   readonly cert?: string;
+  /** Time for which the endpoint stays registered without a renewal, in ms. */
   readonly leaseMs: number;
-  /** `starting`: the endpoint has not accepted a connection yet. Lookups list it only in `starting`. */
+  /**
+   * `starting`: the endpoint has not accepted a connection yet. Lookups list such an endpoint only in the field
+   * `starting`.
+   */
   readonly state: 'up' | 'draining' | 'suspect' | 'starting';
-  /** Reported with the last renewal. Present only in results of lookups. */
+  /** The load that the endpoint reported with its last renewal. Present only in results of lookups. */
   readonly load?: Load;
 }
 
+/** The result of a lookup. */
 export interface ResolveResponse {
+  /** The requested name. */
   readonly name: string;
+  /** The name of the entry, after all links. */
   readonly canonical: string;
   /** A `directory` contains names, and a `group` contains principals. Both have no endpoints, and cannot be called. */
   readonly kind: 'service' | 'directory' | 'group';
+  /** The entries on the path to the name. */
   readonly path: readonly ResolutionStep[];
+  /**
+   * Whether the client may have to look up names below the canonical name of a service. `false`: there is no such name
+   * that the client may know of. Absent for a directory or group.
+   */
+  readonly namesBelow?: boolean;
+  /** The endpoints of the service that accept connections. */
   readonly endpoints: readonly EndpointMessage[];
   /** Endpoints that have registered before they accept connections. Absent if there is none. */
   readonly starting?: readonly EndpointMessage[];
+  /** Name of the load-balancing policy; null when each client chooses. */
   readonly policy: string | null;
+  /** Call timeout, in ms. Absent for the default of the client. */
   readonly timeoutMs?: number;
+  /** Attempt timeout, in ms. Absent for the default of the client. */
   readonly attemptTimeoutMs?: number | AttemptTimeoutOptions;
   /** With `false`, a request that was sent is not retried. */
   readonly retries?: RetryOptions | false;
+  /** Whether a launcher can start the service. */
   readonly launchable: boolean;
   /**
-   * Endpoints under review. Every client that calls such an endpoint should report whether it is reachable. Absent if
-   * there is none.
+   * Endpoints under review. Every client that calls such an endpoint should report whether the endpoint is reachable.
+   * Absent if there is none.
    */
   readonly healthQueried?: readonly string[];
+  /** Changes of the entries on the path that are scheduled. Absent if there is none. */
+  readonly scheduled?: readonly ScheduledChange[];
+  /** Decimal number that grows with every change of this incarnation. */
   readonly revision: string;
   /**
-   * Mark of the revision. Clients return `<incarnation>:<revision>:<mark>` in the header `clerk-position`. Empty
-   * while the registry cannot save changes.
+   * Proof that the registry has stated the revision. Clients return `<incarnation>:<revision>:<mark>` in the header
+   * `clerk-position`. Empty while the registry cannot save changes.
    */
   readonly mark?: string;
+  /** Changes when the registry loses its data. */
   readonly incarnation: string;
-  /** The shortest guarantee of the names on the path. Counts from the request. */
+  /** The shortest guarantee of the entries on the path, in ms from the request. */
   readonly guaranteedMs: number;
+  /** Time for which a client may use the response, in ms from the request. */
   readonly ttlMs: number;
+  /**
+   * Maximum age of the data in the response at the time of the request, in ms. Absent from a registry with one server,
+   * whose responses are never older than the request.
+   */
+  readonly ageMs?: number;
+  /**
+   * Whether the server could not reach the database that it shares with other servers for more than 1 s. All guarantees
+   * of the response are then 0. Absent when false.
+   */
+  readonly stale?: true;
 }
 
 /** One page, in the order of `compareNames`. */
@@ -81,8 +123,19 @@ export interface ListResponse {
   readonly incarnation: string;
 }
 
+/** A service, and the endpoints that a search has found in it. */
+export interface SearchMessage {
+  /** Name of the service. */
+  readonly name: string;
+  /** At least one endpoint. */
+  readonly endpoints: readonly EndpointMessage[];
+}
+
+/** One page, in the order of `compareNames`. A page may be empty although a next page exists. */
 export interface SearchResponse {
-  readonly entries: readonly { readonly name: string; readonly endpoints: readonly EndpointMessage[] }[];
+  readonly entries: readonly SearchMessage[];
+  /** Value of the query parameter `after` for the next page; null on the last page. */
+  readonly next: string | null;
   readonly revision: string;
   readonly mark?: string;
   readonly incarnation: string;
@@ -90,5 +143,15 @@ export interface SearchResponse {
 
 /** Registrations that have the requested address. @see [DEC C12](../../docs/background.md#arch-c12) (back-map) */
 export interface WhoisResponse {
-  readonly owners: readonly { readonly name: string; readonly id: string; readonly epoch: number }[];
+  readonly owners: readonly AddressOwner[];
+}
+
+/** A registration that has a given address. */
+export interface AddressOwner {
+  /** Canonical name of the service. */
+  readonly name: string;
+  /** Instance id. */
+  readonly id: string;
+  /** Fencing number of the registration. */
+  readonly epoch: number;
 }

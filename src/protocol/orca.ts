@@ -11,7 +11,7 @@ const name = responseHeaders.load;
 // Most other headers have another length or first letter, so the whole name is rarely compared.
 const lowerFirst = name.charCodeAt(0);
 const upperFirst = lowerFirst - 32;
-/** A longer header contains many named metrics and is ignored. */
+/** A longer header is ignored, because it contains many named metrics. */
 const maxBytes = 2_048;
 
 /** Rates that round to 0 are left out, because 0 means unknown. */

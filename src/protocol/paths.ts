@@ -7,7 +7,7 @@ export const paths = Object.freeze({
   resolve: '/v1/resolve',
   /** GET `?glob=&after=`; response {@link ListResponse}. */
   list: '/v1/list',
-  /** GET `?glob=` and attributes; response {@link SearchResponse}. */
+  /** GET `?glob=&after=` and attributes; response {@link SearchResponse}. */
   search: '/v1/search',
   /** GET `?address=`; response {@link WhoisResponse}. */
   whois: '/v1/whois',
@@ -23,6 +23,8 @@ export const paths = Object.freeze({
   move: '/v1/move',
   /** POST {@link RemoveRequest}; response {@link ChangeResponse}. */
   remove: '/v1/remove',
+  /** POST {@link CancelRequest}; response {@link ChangeResponse}. */
+  cancel: '/v1/cancel',
   /** POST {@link RegisterRequest}; response {@link RegisterResponse}. */
   register: '/v1/register',
   /** POST {@link RenewRequest}; response {@link RenewResponse}. */
@@ -43,7 +45,7 @@ export const paths = Object.freeze({
   reset: '/v1/reset',
   /** GET. Response: one {@link ExportLine} per line. */
   export: '/v1/export',
-  /** POST. Body: one {@link ExportLine} per line. Response: {@link ImportResponse}. */
+  /** POST. Query: {@link ImportOptions}. Body: one {@link ExportLine} per line. Response: {@link ImportResponse}. */
   import: '/v1/import',
   /** POST {@link EnrolRequest}; response {@link EnrolResponse}. */
   enroll: '/v1/enroll',

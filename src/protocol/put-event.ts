@@ -3,8 +3,8 @@ import type { WatchEntry, WatchEvent } from './watch-messages.js';
 const jsonOf = new WeakMap<WatchEvent, string>();
 
 /**
- * Returns a `put` whose entry is parsed only on use. The entry of a large service is sent to many clients, and read by
- * none of this process.
+ * Returns a `put` whose entry is parsed only when the entry is read. The entry of a large service is sent to many
+ * clients as text, so this process rarely reads the entry.
  *
  * @param entryJson - the entry as JSON
  */
@@ -25,7 +25,30 @@ export function putEvent(name: string, entryJson: string, statedAt: number): Wat
   return event;
 }
 
-/** Returns the JSON of an event, which is made at most once. */
+/** Returns a copy of a `put` with one text of its entry replaced. */
+export function replaceInPut(
+  event: Extract<WatchEvent, { readonly type: 'put' }>,
+  from: string,
+  to: string,
+): WatchEvent {
+  const json = eventJson(event);
+  const changed = json.replace(from, to);
+  if (changed === json) return event;
+  let entry: WatchEntry | undefined;
+  const { name, statedAt } = event;
+  const copy: WatchEvent = {
+    type: 'put',
+    name,
+    get entry() {
+      return (entry ??= (JSON.parse(changed) as typeof event).entry);
+    },
+    statedAt,
+  };
+  jsonOf.set(copy, changed);
+  return copy;
+}
+
+/** Returns the JSON of an event. Each event is serialized at most once. */
 export function eventJson(event: WatchEvent): string {
   let json = jsonOf.get(event);
   if (json === undefined) jsonOf.set(event, (json = JSON.stringify(event)));

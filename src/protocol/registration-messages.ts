@@ -46,6 +46,8 @@ export interface RegisterResponse {
   readonly leaseMs: number;
   readonly revision: string;
   readonly incarnation: string;
+  /** The present name, when the service was moved away from the name of the request. */
+  readonly name?: string;
   /** Result of `launchProof`. Present when the request had a ticket. @see [T9](../../docs/background.md#t9) */
   readonly proof?: string;
 }
@@ -59,7 +61,7 @@ export interface Renewal {
   readonly name: string;
   readonly id: string;
   readonly epoch: number;
-  /** From the response to the registration. */
+  /** Secret from the response to the registration. */
   readonly secret?: string;
   readonly load?: Load;
   /**
@@ -68,11 +70,14 @@ export interface Renewal {
    */
   readonly activity?: CallActivity;
   /**
-   * Time since the endpoint last answered a call, in ms; without a call, since it began to count. A service that does
-   * not count its calls leaves it out.
+   * Time since the endpoint last answered a call, in ms. Before the first call, time since the endpoint began to count
+   * calls. Absent if the service does not count calls.
    */
   readonly servedAgoMs?: number;
-  /** Whether a suspect endpoint claims to be healthy. The registry then discards the unreachable reports about it. */
+  /**
+   * Whether a suspect endpoint claims to be healthy. The registry then discards the unreachable reports about the
+   * endpoint.
+   */
   readonly claimsHealthy?: boolean;
 }
 
@@ -84,15 +89,26 @@ export interface RenewResponse {
   readonly results: readonly ('renewed' | 'lost' | 'fenced')[];
   /** Indexes, from 0, of the renewals whose endpoints are suspect. Absent when no endpoint is suspect. */
   readonly suspects?: readonly number[];
+  /**
+   * Present names of the services that were moved away from the names of their renewals. Absent when there is none.
+   * Later requests should use the present name.
+   */
+  readonly moved?: readonly MovedRenewal[];
   readonly incarnation: string;
+}
+
+export interface MovedRenewal {
+  /** Index of the renewal, from 0. */
+  readonly index: number;
+  readonly name: string;
 }
 
 /** Each report is stored for 10 s. Reports on unknown endpoints are ignored. */
 export type ReportRequest = HealthReport;
 
 /**
- * Makes an endpoint `draining`. The endpoint is removed when no client can still use an earlier lookup result; with
- * `now`, at once.
+ * Makes an endpoint `draining`. The endpoint is removed when no client can still use an earlier lookup result. With
+ * `now`, the endpoint is removed at once.
  */
 export interface WithdrawRequest {
   readonly name: string;

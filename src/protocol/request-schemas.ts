@@ -1,15 +1,18 @@
 /**
- * Unknown keys are rejected, so that a misspelled key does not count as absent. The name server validates names,
- * globs and addresses. The compiler checks each schema against its interface in `messages.ts`.
+ * zod schemas of the requests to a registry. Unknown keys are rejected, so that a misspelled key does not count as
+ * absent. The schemas do not validate names, globs and addresses; the registry does so later. The compiler checks each
+ * schema against the interface of its message.
  */
 import * as z from 'zod/mini';
 import { accessRights, type AccessRight } from '../core/access-right.js';
 import { limits } from './limits.js';
 import type { LaunchRequest, ResetRequest, StopRequest } from './launch-messages.js';
 import type {
+  CancelRequest,
   DefineRequest,
   DirectoryRequest,
   ExportLine,
+  ImportOptions,
   LaunchRule,
   LinkRequest,
   MoveRequest,
@@ -50,10 +53,19 @@ const serviceFields = {
   launch: z.exactOptional(z.nullable(launchRule)),
 };
 const linkFields = { name: string, target: string, guaranteedMs };
+const queryFlag = z.exactOptional(
+  z.pipe(
+    z.enum(['true', 'false']),
+    z.transform((text: 'true' | 'false') => text === 'true'),
+  ),
+);
 
 export const defineRequest = z.strictObject({ ...serviceFields, whenExpired: optionalBoolean });
 export const linkRequest = z.strictObject({ ...linkFields, whenExpired: optionalBoolean });
-export const directoryRequest = z.strictObject({ name: string });
+export const directoryRequest = z.strictObject({ name: string, guaranteedMs, whenExpired: optionalBoolean });
+export const cancelRequest = z.strictObject({ name: string, recursive: optionalBoolean });
+/** The query of an import. */
+export const importOptions = z.strictObject({ dryRun: queryFlag, whenExpired: queryFlag, prune: queryFlag });
 export const moveRequest = z.strictObject({ from: string, to: string });
 export const removeRequest = z.strictObject({
   name: string,
@@ -133,8 +145,8 @@ export const stopRequest = z.strictObject({ name: string });
 export const resetRequest = z.strictObject({ name: string, rolling: optionalBoolean });
 export const exportLine = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('service'), ...serviceFields }),
-  z.strictObject({ kind: z.literal('link'), ...linkFields }),
-  z.strictObject({ kind: z.literal('directory'), name: string, id: string }),
+  z.strictObject({ kind: z.literal('link'), ...linkFields, moved: optionalBoolean }),
+  z.strictObject({ kind: z.literal('directory'), name: string, id: string, guaranteedMs }),
   z.strictObject({ kind: z.literal('group'), name: string, members: z.array(string), guaranteedMs }),
   z.strictObject({
     kind: z.literal('access'),
@@ -152,6 +164,8 @@ assertAllTrue<
     SchemaMatches<typeof linkRequest, LinkRequest>,
     SchemaMatches<typeof directoryRequest, DirectoryRequest>,
     SchemaMatches<typeof moveRequest, MoveRequest>,
+    SchemaMatches<typeof cancelRequest, CancelRequest>,
+    SchemaMatches<typeof importOptions, ImportOptions>,
     SchemaMatches<typeof removeRequest, RemoveRequest>,
     SchemaMatches<typeof registerRequest, RegisterRequest>,
     SchemaMatches<typeof renewRequest, RenewRequest>,

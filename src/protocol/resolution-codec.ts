@@ -46,7 +46,7 @@ export function decodeEndpoint(
   return Object.freeze(
     definedFields({
       ...rest,
-      // Only `starting` lists endpoints with this state.
+      // The state is never `starting`: only the field `starting` of a response lists such endpoints.
       state: state as EndpointInit['state'],
       host: host ?? undefined,
       zone: zone ?? undefined,

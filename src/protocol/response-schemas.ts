@@ -1,9 +1,9 @@
 /**
- * Unknown keys are dropped, because a later server may send additional keys. The compiler checks each schema against
- * its interface in `messages.ts`.
+ * zod schemas of the responses of a registry. Unknown keys are dropped, because a later server may send additional
+ * keys. The compiler checks each schema against the interface of its message.
  */
 import * as z from 'zod/mini';
-import type { ResolutionStep, ListEntry } from '../core/registry.js';
+import type { ListEntry, ResolutionStep, ScheduledChange } from '../core/registry.js';
 import type { ErrorEnvelope } from './error-envelope.js';
 import type { LaunchResponse, StopResponse } from './launch-messages.js';
 import type {
@@ -13,7 +13,12 @@ import type {
   WhoisResponse,
   EndpointMessage,
 } from './lookup-messages.js';
-import type { ChangeResponse, DirectoryResponse, ImportResponse } from './naming-messages.js';
+import type {
+  ChangeResponse,
+  DirectoryResponse,
+  ImportDifference,
+  ImportResponse,
+} from './naming-messages.js';
 import type { RegisterResponse, RenewResponse } from './registration-messages.js';
 import type { StatusResponse } from './status-messages.js';
 import type { WatchEvent } from './watch-messages.js';
@@ -53,6 +58,9 @@ const endpointMessage = z.object({
   ),
 });
 const resolutionStep = z.object({ name: string, kind: kinds, guaranteedMs: ms });
+const change = z.enum(['replace', 'remove']);
+const scheduledChange = z.object({ name: string, change, appliesInMs: ms });
+const scheduled = z.exactOptional(z.array(scheduledChange));
 const listEntry = z.object({
   name: string,
   kind: kinds,
@@ -62,6 +70,7 @@ const listEntry = z.object({
   outdated: z.exactOptional(count),
   target: z.exactOptional(string),
   members: z.exactOptional(count),
+  scheduled: z.exactOptional(z.object({ change, appliesInMs: ms })),
 });
 
 export const resolveResponse = z.object({
@@ -69,6 +78,7 @@ export const resolveResponse = z.object({
   canonical: string,
   kind: z.enum(['service', 'directory', 'group']),
   path: z.array(resolutionStep),
+  namesBelow: z.exactOptional(z.boolean()),
   endpoints: z.array(endpointMessage),
   starting: z.exactOptional(z.array(endpointMessage)),
   policy: z.nullable(string),
@@ -77,9 +87,12 @@ export const resolveResponse = z.object({
   retries: z.exactOptional(retries),
   launchable: z.boolean(),
   healthQueried: z.exactOptional(z.array(string)),
+  scheduled,
   ...markedPosition,
   guaranteedMs: ms,
   ttlMs: ms,
+  ageMs: z.exactOptional(ms),
+  stale: z.exactOptional(z.literal(true)),
 });
 export const listResponse = z.object({
   entries: z.array(listEntry),
@@ -88,6 +101,7 @@ export const listResponse = z.object({
 });
 export const searchResponse = z.object({
   entries: z.array(z.object({ name: string, endpoints: z.array(endpointMessage) })),
+  next: z.nullable(string),
   ...markedPosition,
 });
 export const whoisResponse = z.object({
@@ -100,6 +114,7 @@ export const statusResponse = z.object({
   endpoints: z.exactOptional(count),
   links: z.exactOptional(count),
   watches: z.exactOptional(count),
+  scheduled,
   degraded: z.boolean(),
   outdated: z.exactOptional(z.array(z.object({ name: string, id: string, reason: string }))),
   problems: z.exactOptional(
@@ -115,11 +130,13 @@ export const registerResponse = z.object({
   secret: string,
   leaseMs: ms,
   ...position,
+  name: z.exactOptional(string),
   proof: z.exactOptional(string),
 });
 export const renewResponse = z.object({
   results: z.array(z.enum(['renewed', 'lost', 'fenced'])),
   suspects: z.exactOptional(z.array(count)),
+  moved: z.exactOptional(z.array(z.object({ index: count, name: string }))),
   incarnation: string,
 });
 export const launchResponse = z.object({
@@ -128,9 +145,25 @@ export const launchResponse = z.object({
   started: z.boolean(),
 });
 export const stopResponse = z.object({ stopped: count });
-export const importResponse = z.object({ entries: count, revision: position.revision });
+const importDifference = z.object({
+  kind: z.enum(['service', 'link', 'directory', 'group', 'access']),
+  name: string,
+  fields: z.exactOptional(z.array(string)),
+  appliesInMs: z.exactOptional(ms),
+});
+const differences = z.array(importDifference);
+export const importResponse = z.object({
+  entries: count,
+  ...position,
+  dryRun: z.boolean(),
+  added: differences,
+  changed: differences,
+  removed: differences,
+  unchanged: differences,
+  waiting: differences,
+});
 /** Unknown keys of a line are kept, so that another registry can import the line. */
-/** Lines with rights have no name. */
+/** The schema requires no name, because lines with rights have none. */
 export const exportResponse = z.array(z.looseObject({ kind: string }));
 /** An empty object, so that the response does not reveal which endpoints exist. */
 export const reportResponse = z.object({});
@@ -155,6 +188,7 @@ export const watchEvent = z.discriminatedUnion('type', [
     heartbeatMs: ms,
     incarnation: string,
     statedAt: ms,
+    servers: z.exactOptional(string),
   }),
   z.object({
     type: z.literal('put'),
@@ -165,7 +199,7 @@ export const watchEvent = z.discriminatedUnion('type', [
   z.object({ type: z.literal('delete'), name: string }),
   z.object({ type: z.literal('resync'), reason: string }),
   z.object({ type: z.literal('current'), globs: z.array(string) }),
-  z.object({ type: z.literal('heartbeat') }),
+  z.object({ type: z.literal('heartbeat'), servers: z.exactOptional(string) }),
 ]);
 
 assertAllTrue<
@@ -184,6 +218,8 @@ assertAllTrue<
     SchemaMatches<typeof renewResponse, RenewResponse>,
     SchemaMatches<typeof launchResponse, LaunchResponse>,
     SchemaMatches<typeof stopResponse, StopResponse>,
+    SchemaMatches<typeof scheduledChange, ScheduledChange>,
+    SchemaMatches<typeof importDifference, ImportDifference>,
     SchemaMatches<typeof importResponse, ImportResponse>,
     SchemaMatches<typeof errorEnvelope, ErrorEnvelope>,
     SchemaMatches<typeof watchEvent, WatchEvent>,

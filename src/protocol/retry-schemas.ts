@@ -1,4 +1,4 @@
-/** `checkAttemptTimeout` and `checkRetries` check the ranges. */
+/** zod schemas of retry settings. The schemas check types; `checkAttemptTimeout` and `checkRetries` check ranges. */
 import * as z from 'zod/mini';
 import type { RetryOverrides } from '../core/retry-options.js';
 import { assertAllTrue, type SchemaMatches } from './schema-types.js';

@@ -9,8 +9,8 @@ export interface KeyRotation {
 }
 
 /**
- * The new key of a rotation signs this text; the connection proves the old key. No other signature covers a text with
- * this first line, so the signature is of no use elsewhere. @see [C7.6](../../docs/guarantees.md#c7-6)
+ * The new key of a rotation signs this text; the connection proves the old key. No other signed text has this first
+ * line, so the signature cannot be used for another purpose. @see [C7.6](../../docs/guarantees.md#c7-6)
  */
 export function rotationStatement({ principal, from, to, registry }: KeyRotation): string {
   return ['binding-clerk key rotation v1', principal, from, to, registry, ''].join('\n');

@@ -9,7 +9,7 @@ const typeNames: Readonly<Record<string, string>> = {
   object: 'an object',
 };
 
-/** Undefined unless the issue is a wrong type. */
+/** Returns the type that a value must have; undefined unless the issue is a wrong type. */
 export function expectedType(issue: z.core.$ZodIssue): string | undefined {
   return issue.code === 'invalid_type' ? typeNames[issue.expected] : undefined;
 }
@@ -22,7 +22,7 @@ export function formatPath(path: readonly PropertyKey[]): string {
   );
 }
 
-/** For example `entries[0].name must be a string`. */
+/** Describes an issue, for example as `entries[0].name must be a string`. */
 export function describeIssue(issue: z.core.$ZodIssue | undefined): string {
   const path = formatPath(issue?.path ?? []);
   return `${path === '' ? 'the body' : path} must be ${(issue && expectedType(issue)) ?? 'valid'}`;

@@ -28,6 +28,8 @@ export type WatchEvent =
       readonly incarnation: string;
       /** When the registry had received the request, in ms on the monotonic clock of the registry. */
       readonly statedAt: number;
+      /** The same as the header `clerk-servers`. Absent in a registry with one server. */
+      readonly servers?: string;
     }
   | {
       readonly type: 'put';
@@ -35,8 +37,8 @@ export type WatchEvent =
       readonly entry: WatchEntry;
       /**
        * When the registry read the entry, in ms on the monotonic clock of the registry. Guarantees count from this
-       * time. `statedAt` minus the `statedAt` of `open` is the time since the request, whatever the delay of the
-       * stream.
+       * time. `statedAt` minus the `statedAt` of `open` is the time since the request. It does not
+       * include the delay of the stream.
        */
       readonly statedAt: number;
     }
@@ -48,7 +50,7 @@ export type WatchEvent =
    */
   | { readonly type: 'current'; readonly globs: readonly string[] }
   /** All changes up to the revision in `id` were sent. */
-  | { readonly type: 'heartbeat' };
+  | { readonly type: 'heartbeat'; readonly servers?: string };
 
 export type WatchEntry =
   | ResolveResponse

@@ -13,7 +13,9 @@ export interface RegistryRequest {
    * limit, but at least 3,000 ms.
    */
   readonly headersTimeoutMs?: number;
-  /** Default 4 MiB. */
+  /** Time limit of a stream for its connection and the response headers, in ms. Default 4,500. */
+  readonly startTimeoutMs?: number | undefined;
+  /** Maximum size of the response body. Default 4 MiB. */
   readonly maxResponseBytes?: number;
   /**
    * Called with parsed lines of a successful response, as they arrive. The next lines are read after the promise has
@@ -44,6 +46,8 @@ export interface RegistryResponse {
   readonly incarnation: string;
   /** Response header `clerk-position`, or empty. */
   readonly position: string;
+  /** Response header `clerk-servers`. Absent in a registry with one server. */
+  readonly servers?: string;
 }
 
 export interface StreamEvent {

@@ -11,15 +11,11 @@ export function toDispatchOptions(
   const positions = seen.forRequest(position);
   if (positions !== '') accept.push(positionHeader, positions);
   const isLines = body instanceof Uint8Array;
-  if (body === undefined)
-    return {
-      method: 'GET',
-      path: query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`,
-      headers: accept,
-    };
+  const target = query === undefined ? path : `${path}?${new URLSearchParams(query).toString()}`;
+  if (body === undefined) return { method: 'GET', path: target, headers: accept };
   return {
     method: 'POST',
-    path,
+    path: target,
     headers: [...accept, 'content-type', isLines ? 'application/x-ndjson' : 'application/json'],
     body: isLines ? body : JSON.stringify(body),
   };

@@ -24,6 +24,17 @@ export interface EventStreamOptions {
 }
 
 /**
+ * Maximum number of lines with an unknown field in a stream. The parser creates an error with a stack for each such
+ * line, which takes CPU time.
+ */
+const maxUnknownLines = 100;
+/**
+ * Maximum length of a text with `\r` that the parser gets at once. For each line, the parser searches the whole text
+ * for both kinds of line ends, so a long text would take quadratic time.
+ */
+const maxSearchedLength = 1_024;
+
+/**
  * A stream of server-sent events on a separate connection. The stream ends at the first error and does not reconnect.
  * After the response headers, only the listener limits the time between bytes.
  *
@@ -42,9 +53,14 @@ export class EventStream implements RequestHandler {
       if (this.#hasEnded) return;
       this.#listener.onEvent({ type: event ?? 'message', id: id ?? '', data: parseJson(data) });
     },
+    onError: () => {
+      if (++this.#unknownLines > maxUnknownLines)
+        throw new Error(`more than ${String(maxUnknownLines)} lines have an unknown field`);
+    },
   });
   /** Received bytes since the last complete event. */
   #frameBytes = 0;
+  #unknownLines = 0;
   #timer: Timer | undefined;
   #head: ResponseHead | undefined;
   #hasEnded = false;
@@ -103,11 +119,11 @@ export class EventStream implements RequestHandler {
     try {
       if (this.#head?.status === 200) {
         this.#listener.onActivity();
-        // A short part of a chunk may keep the memory of the whole chunk, so all bytes count.
+        // Count all bytes of the chunk, because a short part of the chunk may keep the whole chunk in memory.
         this.#frameBytes += chunk.length;
         if (this.#frameBytes > maxRegistryResponseBytes)
-          throw new Error(`no event ended within ${String(maxRegistryResponseBytes)} bytes`);
-        this.#parser.feed(this.#decoder.decode(chunk, { stream: true }));
+          throw new Error(`the event has more than ${String(maxRegistryResponseBytes)} bytes`);
+        this.#parse(this.#decoder.decode(chunk, { stream: true }));
       } else this.#errorBody.append(chunk);
     } catch (error) {
       this.#end(
@@ -115,7 +131,7 @@ export class EventStream implements RequestHandler {
           ? error
           : new ClerkError(
               'REGISTRY_INVALID',
-              `${this.#subject} received an invalid event: ${errorMessage(error)}`,
+              `${this.#subject} received an invalid event: ${errorMessage(error)}; check that the address belongs to a registry of the same version as this program`,
               { cause: error },
             ),
       );
@@ -138,6 +154,12 @@ export class EventStream implements RequestHandler {
 
   onUpgrade(): void {
     this.#end(new Error('the server switched to another protocol'));
+  }
+
+  #parse(text: string): void {
+    // A registry ends its lines with `\n`. In a text without `\r`, the parser searches only once.
+    const length = text.includes('\r') ? maxSearchedLength : text.length;
+    for (let at = 0; at < text.length; at += length) this.#parser.feed(text.slice(at, at + length));
   }
 
   #end(error: unknown): void {

@@ -1,40 +1,102 @@
 import type { Clock, Timer } from '../core/clock.js';
-import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
+import { isClerkError } from '../core/errors.js';
 import type { RegistryConnection, RegistryResponse, RegistryRequest } from './connection.js';
-
-const hedgeDelayMs = 500;
-
-export interface FailoverOptions<T> {
-  readonly signal: AbortSignal;
-  /**
-   * Whether the request is also sent to the next server when no response has arrived within 500 ms. Must be false for
-   * a change.
-   */
-  readonly hedged: boolean;
-  readonly parse: (response: RegistryResponse, connection: RegistryConnection) => T;
-}
+import { combineErrors, isUnavailable } from './connection-errors.js';
+import { FailoverRequest, type FailoverOptions, type FailoverServers } from './failover-request.js';
+import { LearnedServers, type ServerDiscovery } from './learned-servers.js';
+import { serversLookup } from './parse-server-list.js';
+import { ServerChecks } from './server-checks.js';
 
 /**
  * Client of several equivalent registry servers. Each request goes first to the server that responded last. The next
  * server is tried if a server does not respond, sends an invalid response, or is unavailable. Any other error is
- * thrown at once.
+ * thrown at once. The first server is used again when it responds to a check.
  */
-export class FailoverClient {
-  readonly #connections: readonly RegistryConnection[];
+export class FailoverClient implements FailoverServers {
   readonly #clock: Clock;
-  #preferred = 0;
+  readonly #checks: ServerChecks;
+  readonly #listeners = new Set<() => void>();
+  readonly #learned: LearnedServers | undefined;
+  readonly #moves: boolean;
+  #connections: readonly RegistryConnection[];
+  #preferred: RegistryConnection;
+  #moveTimer: Timer | undefined;
 
-  constructor(connections: readonly RegistryConnection[], clock: Clock) {
-    this.#connections = connections;
+  /**
+   * @param connections - at least one, in the order of preference
+   * @param discovery - undefined: only these connections are used
+   */
+  constructor(connections: readonly RegistryConnection[], clock: Clock, discovery?: ServerDiscovery) {
     this.#clock = clock;
+    this.#checks = new ServerChecks(clock);
+    this.#learned =
+      discovery &&
+      new LearnedServers({
+        ...discovery,
+        clock,
+        configured: connections,
+        onChanged: () => this.#onLearned(),
+      });
+    this.#moves = discovery?.moves !== false;
+    this.#connections = this.#learned?.connections ?? connections;
+    this.#preferred = this.#connections[0] as RegistryConnection;
   }
 
   get connections(): readonly RegistryConnection[] {
-    return [...this.#connections.slice(this.#preferred), ...this.#connections.slice(0, this.#preferred)];
+    const index = this.#connections.indexOf(this.#preferred);
+    return [...this.#connections.slice(index), ...this.#connections.slice(0, index)];
   }
 
   prefer(connection: RegistryConnection): void {
-    this.#preferred = Math.max(0, this.#connections.indexOf(connection));
+    const [first] = this.#connections;
+    if (connection === this.#preferred || !this.#connections.includes(connection)) return;
+    if (this.#preferred === first) this.#checks.onLeft();
+    this.#preferred = connection;
+    if (connection === first) this.#checks.onReturned();
+    for (const listener of [...this.#listeners]) listener();
+  }
+
+  leave(from: RegistryConnection, to: RegistryConnection): void {
+    if (this.#preferred === from) this.prefer(to);
+  }
+
+  /** A client whose server has left the list goes to the next one. Otherwise, it moves to a nearer one after a while. */
+  #onLearned(): void {
+    const { connections } = this;
+    const next = this.#learned?.connections ?? [];
+    const successor = connections.find((each) => next.includes(each)) ?? next[0];
+    this.#connections = next;
+    if (successor !== undefined && successor !== this.#preferred) {
+      this.#preferred = successor;
+      for (const listener of [...this.#listeners]) listener();
+    }
+    if (!this.#moves || this.#preferred === next[0] || this.#moveTimer !== undefined) return;
+    // A program with a watch may send no lookup that would find the nearer server.
+    this.#moveTimer = this.#clock.setTimer(() => {
+      this.#moveTimer = undefined;
+      this.checkBetter(serversLookup, () => undefined, false);
+    }, this.#checks.onLeft());
+    this.#moveTimer.setRef(false);
+  }
+
+  /** Calls `listener` when another server is preferred. */
+  onPreferred(listener: () => void): void {
+    this.#listeners.add(listener);
+  }
+
+  /**
+   * Checks in the background whether a better server responds to a read. If the present server sends stale responses,
+   * any other server is better; otherwise only the first server is better.
+   */
+  checkBetter<T>(request: RegistryRequest, parse: FailoverOptions<T>['parse'], isStale: boolean): void {
+    const [present, ...others] = this.connections;
+    const [first] = this.#connections;
+    const better = isStale ? others : first === present || first === undefined ? [] : [first];
+    if (present === undefined || better.length === 0) return;
+    this.#checks.run(better, request, parse, {
+      isStale,
+      onBetter: (connection) => this.leave(present, connection),
+    });
   }
 
   /**
@@ -108,120 +170,9 @@ export class FailoverClient {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#connections.map((connection) => connection.close()));
+    this.#checks.close();
+    this.#moveTimer?.cancel();
+    if (this.#learned !== undefined) await this.#learned.close();
+    else await Promise.all(this.#connections.map((connection) => connection.close()));
   }
-}
-
-class FailoverRequest<T> {
-  readonly #connections: readonly RegistryConnection[];
-  readonly #controller = new AbortController();
-  readonly #errors: unknown[] = [];
-  #next = 0;
-  #pending = 0;
-  #isSettled = false;
-  #timer: Timer | undefined;
-
-  constructor(
-    readonly client: FailoverClient,
-    readonly request: RegistryRequest,
-    readonly options: FailoverOptions<T>,
-    readonly clock: Clock,
-    readonly resolve: (value: T) => void,
-    readonly reject: (error: unknown) => void,
-  ) {
-    this.#connections = client.connections;
-  }
-
-  start(): void {
-    const { signal } = this.options;
-    if (signal.aborted) {
-      this.reject(signal.reason);
-      return;
-    }
-    signal.addEventListener('abort', this.#onAbort);
-    this.#tryNext();
-  }
-
-  readonly #onAbort = (): void => {
-    const { reason } = this.options.signal as { readonly reason: unknown };
-    this.#finish(() => reason);
-    this.reject(reason);
-  };
-
-  #tryNext(): void {
-    this.#timer?.cancel();
-    const connection = this.#connections[this.#next++];
-    if (connection === undefined) return;
-    this.#pending++;
-    if (this.options.hedged && this.#next < this.#connections.length) {
-      this.#timer = this.clock.setTimer(() => this.#tryNext(), hedgeDelayMs);
-      this.#timer.setRef(false);
-    }
-    connection
-      .request(this.request, this.#controller.signal)
-      .then((response) => this.options.parse(response, connection))
-      .then(
-        (value) => {
-          this.#pending--;
-          if (this.#isSettled) return;
-          this.#settleWith(connection);
-          this.resolve(value);
-        },
-        (error: unknown) => this.#failed(connection, error),
-      );
-  }
-
-  #settleWith(connection: RegistryConnection): void {
-    this.client.prefer(connection);
-    this.#finish(() => new Error('Another server has responded'));
-  }
-
-  #failed(connection: RegistryConnection, error: unknown): void {
-    this.#pending--;
-    if (this.#isSettled) return;
-    if (!isUnavailable(error)) {
-      this.#settleWith(connection);
-      this.reject(error);
-      return;
-    }
-    this.#errors.push(error);
-    if (this.#next < this.#connections.length) this.#tryNext();
-    else if (this.#pending === 0) {
-      this.#finish(() => error);
-      this.reject(combineErrors(this.#errors));
-    }
-  }
-
-  /** Aborts the requests that are still pending; mostly there is none. */
-  #finish(createReason: () => unknown): void {
-    this.#isSettled = true;
-    this.#timer?.cancel();
-    this.options.signal.removeEventListener('abort', this.#onAbort);
-    if (this.#pending > 0) this.#controller.abort(createReason());
-  }
-}
-
-export function isUnavailable(error: unknown): boolean {
-  return (
-    !isClerkError(error) ||
-    error.code === 'REGISTRY_UNREACHABLE' ||
-    error.code === 'REGISTRY_INVALID' ||
-    error.code === 'ENDPOINT_UNPROVEN' ||
-    error.code === 'CLERK_CLOSED'
-  );
-}
-
-function combineErrors(errors: readonly unknown[]): ClerkError {
-  const [first] = errors;
-  if (errors.length === 1 && isClerkError(first) && first.code !== 'CLERK_CLOSED') return first;
-  const commonCode = (['REGISTRY_INVALID', 'ENDPOINT_UNPROVEN'] as const).find((code) =>
-    errors.every((error) => isClerkError(error) && error.code === code),
-  );
-  return new ClerkError(
-    commonCode ?? 'REGISTRY_UNREACHABLE',
-    errors.length === 1
-      ? errorMessage(first)
-      : `None of ${String(errors.length)} registry servers sent a valid response: ${errors.map(errorMessage).join('; ')}`,
-    { cause: errors.length === 1 ? first : new AggregateError(errors, 'All servers failed') },
-  );
 }

@@ -84,7 +84,7 @@ class HttpConnection implements RegistryConnection {
       {
         url: this.url,
         clock,
-        startTimeoutMs: connectTimeoutMs + headersTimeoutMs,
+        startTimeoutMs: request.startTimeoutMs ?? connectTimeoutMs + headersTimeoutMs,
         connectionError: (error) => unreachableError(this.url, error),
         destroyConnecting: connector.destroyConnecting,
         onHead: dialer?.onResponse?.bind(dialer),
@@ -120,9 +120,9 @@ class HttpConnection implements RegistryConnection {
     await destroyed;
   }
 
-  /** The server knows this program by the key of the connection. */
+  /** Uses new connections from now on, because the server identifies this program by the key of the connection. */
   #onKeyChanged(): void {
-    // Requests in flight end first. A closed pool cannot fail later requests, because they use another pool.
+    // The pool closes after its requests in flight have ended. Later requests use another pool.
     this.#pool?.close().catch(() => undefined);
     this.#pool = undefined;
     for (const listener of [...this.#streams.values()]) listener.onKeyChanged?.();

@@ -3,9 +3,10 @@ import { parseJson } from '../core/parse-json.js';
 import { decodeError } from '../protocol/error-codec.js';
 import { positionHeader } from '../protocol/position.js';
 import { registryKeysHeader } from '../protocol/registry-keys.js';
+import { serversHeader } from '../protocol/registry-servers.js';
 import type { RegistryConnection, RegistryResponse } from './connection.js';
 
-/** Twice the size of a lookup result with 10,000 endpoints of 200 bytes each. */
+/** Maximum size of a response: twice the size of a lookup result with 10,000 endpoints of 200 bytes each. */
 export const maxRegistryResponseBytes = 4 * 1024 * 1024;
 
 export interface ResponseHead {
@@ -13,6 +14,8 @@ export interface ResponseHead {
   readonly revision: string;
   readonly incarnation: string;
   readonly position: string;
+  /** Response header `clerk-servers`, or empty. */
+  readonly servers: string;
   readonly contentType: string;
   /** Response header `clerk-registry-keys`, or empty. */
   readonly registryKeys: string;
@@ -41,6 +44,7 @@ export function readResponseHead(status: number, raw: readonly Buffer[], subject
     revision: headers.get('clerk-revision') ?? '',
     incarnation: headers.get('clerk-incarnation') ?? '',
     position: headers.get(positionHeader) ?? '',
+    servers: headers.get(serversHeader) ?? '',
     contentType: headers.get('content-type') ?? '',
     registryKeys: headers.get(registryKeysHeader) ?? '',
   };

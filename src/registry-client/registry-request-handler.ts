@@ -46,7 +46,7 @@ export class RegistryRequestHandler implements RequestHandler {
 
   start(pool: Dispatcher): void {
     this.signal.addEventListener('abort', this.#onAbort);
-    this.#startTimeout(connectTimeoutMs, 'no connection');
+    this.#startTimeout(connectTimeoutMs, 'no connection was established');
     try {
       pool.dispatch(toDispatchOptions(this.request, this.seen), this);
     } catch (error) {
@@ -58,7 +58,7 @@ export class RegistryRequestHandler implements RequestHandler {
     // An error of `onConnect` makes undici drop the request.
     if (this.#isSettled) throw new Error('The request was aborted');
     this.#abort = abort;
-    this.#startTimeout(this.request.headersTimeoutMs ?? headersTimeoutMs, 'no response headers');
+    this.#startTimeout(this.request.headersTimeoutMs ?? headersTimeoutMs, 'no response headers arrived');
   }
 
   onHeaders(status: number, headers: Buffer[], resume: () => void): boolean {
@@ -69,8 +69,8 @@ export class RegistryRequestHandler implements RequestHandler {
       this.options.dialer?.onResponse?.(this.#head);
       if (this.request.onLines && status === 200 && isLines(this.#head)) {
         this.#lines = new LineReader(this.#subject);
-        this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body');
-      } else this.#startTimeout(this.#bodyTimeoutMs, 'no complete response body');
+        this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body arrived');
+      } else this.#startTimeout(this.#bodyTimeoutMs, 'no complete response body arrived');
     } catch (error) {
       this.#fail(error);
     }
@@ -101,26 +101,29 @@ export class RegistryRequestHandler implements RequestHandler {
   #succeed(): void {
     if (this.#isSettled) return;
     this.#finish();
-    const { status, revision, incarnation, position, contentType } = this.#head as ResponseHead;
+    const { status, revision, incarnation, position, servers, contentType } = this.#head as ResponseHead;
     const body = this.#lines === undefined ? this.#body.parse(contentType) : undefined;
     this.seen.record(position);
-    this.resolve({ status, revision, incarnation, position, body, bodyBytes: this.#body.bytes });
+    this.resolve({
+      ...{ status, revision, incarnation, position, body, bodyBytes: this.#body.bytes },
+      ...(servers !== '' && { servers }),
+    });
   }
 
   /**
-   * Passes lines to `onLines`. Returns true without lines. Otherwise returns false, and calls `onDelivered` when the
-   * promise of `onLines` has resolved. Meanwhile no timeout runs.
+   * Passes lines to `onLines`. Returns true if there is no line. Otherwise returns false, and calls `onDelivered` when
+   * the promise of `onLines` has resolved. No timeout runs until then.
    */
   #deliver(lines: readonly unknown[], onDelivered: () => void): boolean {
     this.#timer?.cancel();
     if (lines.length === 0) {
-      this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body');
+      this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body arrived');
       return true;
     }
     (this.request.onLines as NonNullable<RegistryRequest['onLines']>)(lines).then(
       () => {
         if (this.#isSettled) return;
-        this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body');
+        this.#startTimeout(this.#bodyTimeoutMs, 'no line of the response body arrived');
         onDelivered();
       },
       (error: unknown) => this.#fail(error),
@@ -145,7 +148,7 @@ export class RegistryRequestHandler implements RequestHandler {
   #startTimeout(timeoutMs: number, problem: string): void {
     this.#timer?.cancel();
     this.#timer = this.options.clock.setTimer(
-      () => this.#fail(new Error(`${problem} arrived within ${String(timeoutMs)} ms`)),
+      () => this.#fail(new Error(`${problem} within ${String(Math.round(timeoutMs))} ms`)),
       timeoutMs,
     );
     this.#timer.setRef(false);

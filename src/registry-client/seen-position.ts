@@ -9,7 +9,7 @@ import { parsePosition } from '../protocol/position.js';
 export class SeenPosition {
   #latest = '';
 
-  /** Ignores a position without a mark. */
+  /** Records a position. Ignores a position without a mark, which proves nothing. */
   record(position: string): void {
     if (position !== this.#latest && hasMark(position)) this.#latest = laterOf(position, this.#latest);
   }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import type { Address } from '../core/address.js';
+import { urlHost, type Address } from '../core/address.js';
 import { localhostLookup } from '../core/localhost-lookup.js';
 import type { TlsOptions } from '../core/transport.js';
 import type * as undiciModule from 'undici';
@@ -15,7 +15,10 @@ export type RegistryDial = (...args: Parameters<Connector>) => Socket | undefine
 export interface RegistryDialer {
   /** Called before each dial, which waits for the promise. */
   prepare(): Promise<unknown>;
-  /** Called before each request and stream. A change of the key may be noticed later. Never throws. */
+  /**
+   * Called before each request and stream, to find out whether the key has changed. May return before a change is
+   * noticed. Never throws.
+   */
   poll?(): void;
   dial(address: Address, timeoutMs: number): RegistryDial;
   /** Called with the head of each response of the server. Never throws. */
@@ -31,7 +34,7 @@ export interface UnrefConnectorOptions {
   readonly undici: UndiciModule;
   readonly address: Address;
   readonly tls: TlsOptions;
-  /** Undefined: a certificate authority vouches for the server, or the address has no TLS. */
+  /** Undefined: undici opens the connections, and Node checks the certificate of a TLS server. */
   readonly dialer: RegistryDialer | undefined;
   /** Limit for the connection with its TLS handshake; accurate to about 500 ms. */
   readonly timeoutMs: number;
@@ -95,5 +98,5 @@ function undiciDial({ undici, address, tls, timeoutMs }: UnrefConnectorOptions):
 export function originOf({ protocol, hostname, port, socketPath }: Address): string {
   const scheme = protocol === 'https' ? 'https' : 'http';
   if (socketPath !== undefined) return `${scheme}://localhost`;
-  return `${scheme}://${hostname.includes(':') ? `[${hostname}]` : hostname}:${String(port)}`;
+  return `${scheme}://${urlHost(hostname)}:${String(port)}`;
 }

@@ -1,21 +1,18 @@
 /**
- * Helpers of composite registries. A composite registry has `list`, `search` or `watch` only if all its parts have
- * the method. Otherwise, results would lack the names of a part.
+ * Helpers of composite registries. A composite registry has `list`, `search` or `watch` only if all its parts have the
+ * method. Otherwise, results would not contain the names of a part.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { forEachSettled } from '../core/for-each-settled.js';
 import { parseSnapshot } from '../core/parse-snapshot.js';
 import type { Registry, ResolveContext, Resolution, Snapshot } from '../core/registry.js';
-import { toRegistry, type StaticAddresses } from './static-registry.js';
+import { toRegistry, type RegistrySource } from './to-registry.js';
 
-/** Used if a part has failed, was slow, or set no `ttlMs`. */
+/** Lifetime of an absent result if a part has failed, was slow, or stated no `ttlMs`, in ms. */
 export const defaultAbsentTtlMs = 1_000;
 
-export function toRegistries(
-  given: readonly (Registry | StaticAddresses)[],
-  functionName: string,
-): readonly Registry[] {
+export function toRegistries(given: readonly RegistrySource[], functionName: string): readonly Registry[] {
   if (given.length === 0)
     throw new ClerkError('CONFIG_INVALID', `${functionName} must be called with at least one registry`);
   return Object.freeze(given.map((one) => toRegistry(one)));
@@ -53,11 +50,11 @@ export function fromAll<T>(
 }
 
 /**
- * Returns the `watch` of a composite registry, or an empty object when a part has no `watch`. The first merged
- * snapshot waits for a snapshot of every part. `onError` gets an invalid snapshot of a part; the previous snapshot
- * stays in use.
+ * Returns the `watch` of a composite registry, or an empty object when a part has no `watch`. The first merged snapshot
+ * waits for a snapshot of every part. If a part sends an invalid snapshot, `onError` is called, and the previous
+ * snapshot of the part stays in use.
  *
- * @param merge - merges the resolutions of one name, one element per part; undefined if the part lacks the name
+ * @param merge - merges the resolutions of one name, one element per part; undefined if the part does not have the name
  */
 export function mergedWatch(
   parts: readonly Registry[],
@@ -116,7 +113,7 @@ export function sortByName<T extends { readonly name: string }>(entries: Iterabl
 }
 
 /**
- * Omits absent names.
+ * Returns the resolutions of a snapshot by name, without absent names.
  *
  * @throws {@link ClerkError} `REGISTRY_INVALID` when the snapshot or one of its resolutions is not an object
  */

@@ -11,12 +11,12 @@ import {
   sortByName,
   mergedWatch,
 } from './composite.js';
-import type { StaticAddresses } from './static-registry.js';
+import type { RegistrySource } from './to-registry.js';
 
 /**
  * A registry that queries several registries in order of precedence. The first registry that has a name provides the
  * result. A registry that fails or does not respond within 500 ms is skipped, if a later registry has the name. If no
- * registry has the name, the lookup rejects with the first failure, if any.
+ * registry has the name and a registry has failed, the lookup rejects with the first failure.
  *
  * The `ttlMs` of a result is at most the `ttlMs` of the absent results of earlier registries. If a registry was
  * skipped, the `ttlMs` is at most 1,000 ms.
@@ -25,12 +25,12 @@ import type { StaticAddresses } from './static-registry.js';
  * registry hides the same name in later registries, even in a search whose filter excludes its endpoints. The
  * registry that has the name also starts the service.
  *
- * @param registries - registry ports or static addresses, at least one, highest precedence first. `close` of the
+ * @param registries - registry URLs, registry ports or static addresses, at least one, highest precedence first. `close` of the
  * returned registry closes these registries.
  * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
-export function firstOf(...registries: readonly (Registry | StaticAddresses)[]): Registry {
+export function firstOf(...registries: readonly RegistrySource[]): Registry {
   const parts = toRegistries(registries, 'firstOf()');
   const order = new OrderedLookup(parts);
   const lists = fromAll(parts, (part) => part.list?.bind(part));
@@ -90,8 +90,10 @@ function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution |
       ? resolution
       : { ...resolution, ttlMs: Math.min(ttlOf(resolution), ...earlier.map(earlierTtlMs)) };
   if (limited.kind !== 'bound') return limited;
+  // Another part may have names below the name, so `namesBelow` is left out.
+  const { namesBelow: _, ...rest } = limited;
   // Revisions are compared within one incarnation. The prefix gives each part its own incarnations.
-  return { ...limited, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
+  return { ...rest, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
 }
 
 function earlierTtlMs(resolution: Resolution | undefined): number {

@@ -1,8 +1,9 @@
-import { matches, parseGlob } from '../core/glob.js';
+import { globsBelow, matches, parseGlob } from '../core/glob.js';
 import { isName, parseName } from '../core/name.js';
 import type { Registry, Resolution, Snapshot } from '../core/registry.js';
 import { resolveFrom, toMap } from './composite.js';
-import { toRegistry, watchUnchanging, type StaticAddresses } from './static-registry.js';
+import { watchUnchanging } from './static-registry.js';
+import { toRegistry, type RegistrySource } from './to-registry.js';
 
 /**
  * A registry that places another registry below a prefix. With the prefix `/k8s`, the name `/k8s/default/web` is
@@ -13,17 +14,19 @@ import { toRegistry, watchUnchanging, type StaticAddresses } from './static-regi
  * and `start` exist if the mounted registry has the method.
  *
  * @param prefix - an absolute name
- * @param registry - a registry port or static addresses, whose names do not contain the prefix. `close` of the
+ * @param registry - a registry URL or a list of URLs, a registry port or static addresses, whose names do not contain the prefix. `close` of the
  *   returned registry closes this registry.
  * @throws {@link ClerkError} `NAME_INVALID` when the prefix or a key of static addresses is not an absolute name
  * @throws {@link ClerkError} `CONFIG_INVALID` when the registry is invalid
  * @see [Naming N6](../../docs/background.md#n6)
  */
-export function mount(prefix: string, registry: Registry | StaticAddresses): Registry {
+export function mount(prefix: string, registry: RegistrySource): Registry {
   parseName(prefix, 'Mount prefix');
   const inner = toRegistry(registry);
   const toOuterName = (name: string): string => `${prefix}${name}`;
-  /** Omits names that the prefix makes invalid, or that do not match the glob. */
+  /**
+   * Adds the prefix to the names of entries. Omits names that the prefix makes invalid, or that do not match the glob.
+   */
   const toOuterEntries = <T extends { readonly name: string }>(glob: string, entries: readonly T[]): T[] => {
     const pattern = parseGlob(glob);
     return entries
@@ -98,28 +101,23 @@ export function mount(prefix: string, registry: Registry | StaticAddresses): Reg
 function translateNames(resolution: Resolution, toOuterName: (name: string) => string): Resolution {
   if (resolution.kind === 'link') return { ...resolution, target: toOuterName(resolution.target) };
   if (resolution.kind === 'absent') return resolution;
-  const { canonical, path } = resolution;
+  const { canonical, path, scheduled } = resolution;
+  const translate = <T extends { readonly name: string }>(all: readonly T[]): T[] =>
+    all.map((each) => ({ ...each, name: toOuterName(each.name) }));
   return {
     ...resolution,
     ...(canonical !== undefined && { canonical: toOuterName(canonical) }),
-    ...(path !== undefined && { path: path.map((step) => ({ ...step, name: toOuterName(step.name) })) }),
+    ...(path !== undefined && { path: translate(path) }),
+    ...(scheduled !== undefined && { scheduled: translate(scheduled) }),
   };
 }
 
 /**
- * Translates a glob for the mounted registry, whose names lack the prefix. The result may match more names than
- * `glob`. Returns undefined when `glob` matches no name below the prefix. Returns `/**` for a glob with several
+ * Translates a glob for the mounted registry, whose names do not contain the prefix. The result may match more names
+ * than `glob`. Returns undefined when `glob` matches no name below the prefix. Returns `/**` for a glob with several
  * translations.
  */
 function toInnerGlob(prefix: string, glob: string): string | undefined {
-  const { segments } = parseGlob(glob);
-  const innerGlobs = new Set<string>();
-  for (let headLength = 1; headLength <= segments.length; headLength++) {
-    const head = segments.slice(0, headLength);
-    if (!matches(parseGlob(`/${head.join('/')}`), prefix)) continue;
-    // A `**` that matches the end of the prefix may also match segments below the prefix.
-    const rest = [...(head.at(-1) === '**' ? ['**'] : []), ...segments.slice(headLength)];
-    if (rest.length > 0) innerGlobs.add(`/${rest.join('/')}`);
-  }
+  const innerGlobs = globsBelow(parseGlob(glob), prefix);
   return innerGlobs.size > 1 ? '/**' : [...innerGlobs][0];
 }

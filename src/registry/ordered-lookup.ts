@@ -2,9 +2,9 @@ import type { Clock, Timer } from '../core/clock.js';
 import type { Registry, Resolution, ResolveContext } from '../core/registry.js';
 import { resolveFrom } from './composite.js';
 
-/** A part is slow after this time. The next part is then queried as well. */
+/** A part without a response within this time is slow. The next part is then queried as well. */
 const hedgeDelayMs = 500;
-/** A part counts as slow for at most this time. Meanwhile, lookups do not wait for it. */
+/** Maximum time for which a part counts as slow. Meanwhile, lookups query the next part at once. */
 const slowPartMs = 5_000;
 
 /**
@@ -33,7 +33,7 @@ export class OrderedLookup {
     this.#slowUntil = parts.map(() => 0);
   }
 
-  /** If no part has the name, rejects with the first failure, if any. */
+  /** If no part has the name and a part has failed, rejects with the first failure. */
   async resolve(name: string, context: ResolveContext): Promise<OrderedResult> {
     const { clock, signal } = context;
     const controller = new AbortController();

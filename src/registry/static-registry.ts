@@ -6,7 +6,8 @@ import { parseName } from '../core/name.js';
 import { isSemver, nearestSemver } from '../core/semver.js';
 import { toEndpointInit } from '../core/to-endpoint-init.js';
 import type { AbsentResolution, BoundResolution, Registry, Snapshot } from '../core/registry.js';
-import { describeValue, quote } from '../core/describe-value.js';
+import { quote } from '../core/describe-value.js';
+import { isPlainObject } from '../core/is-object.js';
 
 /** An endpoint of a static registry. */
 export type StaticEntry = AddressString | URL | EndpointInit;
@@ -17,20 +18,6 @@ export type StaticEntry = AddressString | URL | EndpointInit;
  */
 export type StaticAddresses = Readonly<Record<string, StaticEntry | readonly StaticEntry[]>>;
 
-export function isRegistry(value: Registry | StaticAddresses): value is Registry {
-  return typeof (value as { readonly resolve?: unknown }).resolve === 'function';
-}
-
-export function toRegistry(value: Registry | StaticAddresses): Registry {
-  const given: unknown = value;
-  if (typeof given !== 'object' || given === null)
-    throw new ClerkError(
-      'CONFIG_INVALID',
-      `A registry must be an object; got ${describeValue(given)}; pass an object with a resolve method, or static addresses such as { '/shop/orders': ['http://127.0.0.1:3001'] }`,
-    );
-  return isRegistry(value) ? value : staticRegistry(value);
-}
-
 /**
  * A registry of static addresses, which are validated and copied once. Its names never expire. All other names are
  * absent.
@@ -40,7 +27,7 @@ export function toRegistry(value: Registry | StaticAddresses): Registry {
  * or the argument is not a plain object
  */
 export function staticRegistry(addresses: StaticAddresses): Registry {
-  const services = toServices(addresses);
+  const services = withNamesBelow(toServices(addresses));
   const matching = (glob: string): [string, StaticResolution][] => {
     const pattern = parseGlob(glob);
     return [...services].filter(([name]) => matches(pattern, name));
@@ -66,7 +53,7 @@ export function staticRegistry(addresses: StaticAddresses): Registry {
   };
 }
 
-/** A watch with a single snapshot. Returns a function that stops the watch. */
+/** Starts a watch with a single snapshot. Returns a function that stops the watch. */
 export function watchUnchanging(snapshot: Snapshot, onSnapshot: (snapshot: Snapshot) => void): () => void {
   let stopped = false;
   queueMicrotask(() => {
@@ -81,10 +68,21 @@ interface StaticResolution extends BoundResolution {
   readonly endpoints: readonly EndpointInit[];
 }
 
+function withNamesBelow(services: ReadonlyMap<string, StaticResolution>): Map<string, StaticResolution> {
+  const names = [...services.keys()];
+  return new Map(
+    [...services].map(([name, resolution]) => [
+      name,
+      Object.freeze({ ...resolution, namesBelow: names.some((other) => other.startsWith(`${name}/`)) }),
+    ]),
+  );
+}
+
 const absentResolution: AbsentResolution = Object.freeze({ kind: 'absent', ttlMs: 1_000 });
 
 /**
- * The keys `zone`, `host`, `version` and `id` are fields of the endpoint. All other keys are attributes.
+ * Whether an endpoint matches a search filter. The keys `zone`, `host`, `version` and `id` are fields of the endpoint.
+ * All other keys are attributes.
  *
  * @see [Naming N7](../../docs/background.md#n7)
  */
@@ -144,10 +142,4 @@ function toEndpointInits(name: string, value: StaticEntry | readonly StaticEntry
     byId.set(endpoint.id, Object.freeze(toEndpointInit(endpoint)));
   }
   return Object.freeze([...byId.values()]);
-}
-
-/** True for an object literal of this or another realm. */
-function isPlainObject(value: object): boolean {
-  const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || Object.getPrototypeOf(prototype) === null;
 }

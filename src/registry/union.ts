@@ -13,7 +13,7 @@ import {
   sortByName,
   mergedWatch,
 } from './composite.js';
-import type { StaticAddresses } from './static-registry.js';
+import type { RegistrySource } from './to-registry.js';
 
 /**
  * A registry that merges the endpoints of several registries. When one registry fails, the lookup rejects, and the
@@ -27,12 +27,12 @@ import type { StaticAddresses } from './static-registry.js';
  * `list`, `search` and `watch` exist if all registries have the method. The results have no revision, because
  * revisions of different registries cannot be compared.
  *
- * @param registries - registry ports or static addresses, at least one. `close` of the returned registry closes these
+ * @param registries - registry URLs, registry ports or static addresses, at least one. `close` of the returned registry closes these
  *   registries.
  * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
-export function union(...registries: readonly (Registry | StaticAddresses)[]): Registry {
+export function union(...registries: readonly RegistrySource[]): Registry {
   const parts = toRegistries(registries, 'union()');
   const lists = fromAll(parts, (part) => part.list?.bind(part));
   const searches = fromAll(parts, (part) => part.search?.bind(part));
@@ -121,7 +121,10 @@ function newestInstances<T extends BoundResolution['endpoints'][number]>(
   return [...byId.values()].map(({ endpoint }) => endpoint);
 }
 
-/** Epochs are compared within an incarnation. Otherwise, the registration in the newer incarnation is newer. */
+/**
+ * Whether `a` is a newer registration than `b`. Epochs are compared within an incarnation, or if an incarnation is
+ * unknown. Of two incarnations, the registration in the newer incarnation is newer.
+ */
 function isNewer(a: Endpoint, b: Endpoint): boolean {
   if (a.incarnation === b.incarnation || a.incarnation === undefined || b.incarnation === undefined)
     return a.epoch > b.epoch;

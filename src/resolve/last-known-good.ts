@@ -4,7 +4,7 @@ import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { EventSink } from '../core/events.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import { RegistryIncarnations } from './registry-incarnations.js';
-import { LookupRetries } from './lookup-retries.js';
+import { BackgroundLookups } from './background-lookups.js';
 import { createLruMap, type LruMap } from './lru-cache.js';
 
 export interface LastKnownGoodOptions {
@@ -14,17 +14,17 @@ export interface LastKnownGoodOptions {
   readonly maxStaleMs: number;
   readonly onRecovered: (resolved: ResolvedService) => void;
   readonly onNewer?: (resolved: ResolvedService) => void;
-  /** Returns the result of a name from an earlier program, at most once. */
+  /** Returns the result of a name that an earlier run of the program has stored, at most once per name. */
   readonly stored?: (name: string) => ResolvedService | undefined;
-  /** The results of bound names are never evicted. */
+  /** Whether a binding uses the name. The results of such names are never evicted. */
   readonly isBound: (name: string) => boolean;
 }
 
-/** After this wait for a lookup, a call uses the previous result. */
+/** Maximum time for which a call waits for a lookup if there is a previous result, in ms. */
 const maxLookupWaitMs = 100;
 const staleTtlMs = 1_000;
 /**
- * Applies to the results of existing names, and separately to those of absent names. @see
+ * Maximum number of results of existing names, and separately of absent names. @see
  * [C8.3](../../docs/guarantees.md#c8-3)
  */
 const maxNames = 10_000;
@@ -41,9 +41,9 @@ export class LastKnownGood implements Resolver {
   readonly #options: LastKnownGoodOptions;
   readonly #lastGood: LruMap<ResolvedService>;
   readonly #evictedButBound = new Map<string, ResolvedService>();
-  /** A map of its own, so that absent names never evict the result of an existing name. */
+  /** A separate map, so that absent names never evict the result of an existing name. */
   readonly #lastAbsent = createLruMap<ResolvedService>(maxNames, () => undefined);
-  readonly #retries: LookupRetries;
+  readonly #retries: BackgroundLookups;
   readonly #firstLookupWaiters = new Map<string, Set<(resolved: ResolvedService) => void>>();
   readonly #incarnations: RegistryIncarnations;
   #stopped = false;
@@ -52,7 +52,7 @@ export class LastKnownGood implements Resolver {
     this.#inner = inner;
     this.#options = options;
     this.#incarnations = new RegistryIncarnations(options.clock);
-    this.#retries = new LookupRetries({
+    this.#retries = new BackgroundLookups({
       clock: options.clock,
       retry: options.retry,
       lookup: (name) => this.#lookup(name, { suspects: new Set() }),
@@ -94,8 +94,8 @@ export class LastKnownGood implements Resolver {
   }
 
   /**
-   * Ignores an older result. While the registry is being rebuilt, also ignores a result without endpoints. Returns
-   * whether the result was stored.
+   * Stores a result as the last result of its name. Ignores an older result. While the registry is being rebuilt, also
+   * ignores a result without endpoints. Returns whether the result was stored.
    */
   applyIfNewer(resolved: ResolvedService): boolean {
     const { name } = resolved;
@@ -111,13 +111,18 @@ export class LastKnownGood implements Resolver {
     return true;
   }
 
+  /** Returns the last result of a name, unless the result has no endpoints or expired more than `maxStaleMs` ago. */
+  peek(name: string): ResolvedService | undefined {
+    return this.#lastUsable(name);
+  }
+
   forget(name: string): void {
     this.#lastGood.delete(name);
     this.#evictedButBound.delete(name);
     this.#lastAbsent.delete(name);
   }
 
-  /** From now on, a failed lookup rejects. */
+  /** Stops all retries. From then on, a failed lookup rejects. */
   stop(): void {
     this.#stopped = true;
     this.#retries.stop();

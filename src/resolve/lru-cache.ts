@@ -2,7 +2,10 @@ import { LRUCache } from 'lru-cache';
 import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
-/** With the option `max`, lru-cache would allocate memory for all entries at once. */
+/**
+ * Limits the number of entries by `maxSize`. With the option `max`, lru-cache would allocate memory for all entries at
+ * once.
+ */
 const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () => number } => ({
   maxSize: maxEntries,
   sizeCalculation: () => 1,
@@ -10,7 +13,7 @@ const entryLimit = (maxEntries: number): { maxSize: number; sizeCalculation: () 
 
 export interface ResolutionCache {
   get(name: string): ResolvedService | undefined;
-  /** An expired result removes the entry of its name. */
+  /** Stores a result. If the result has expired, removes the entry of its name instead. */
   set(resolved: ResolvedService): void;
   delete(name: string): void;
   readonly size: number;

@@ -6,7 +6,7 @@ import { toEndpoint, type Endpoint, type EndpointInit } from '../core/endpoint.j
 import type { AgedLoad } from '../core/load-report.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import { parseName } from '../core/name.js';
-import type { ResolutionStep } from '../core/registry.js';
+import type { ResolutionStep, ScheduledChange } from '../core/registry.js';
 import { checkAttemptTimeout, checkRetries } from '../core/retry-options.js';
 import { absentTtlMs, linkTtlMs, serviceTtlMs, type StatedTimes } from './resolution-ttl.js';
 
@@ -18,12 +18,14 @@ export type ParsedResolution = Omit<
   'kind' | 'name' | 'requestedAt' | 'requestedWallAt' | 'stale'
 > & {
   readonly kind: 'bound' | 'absent' | 'link';
+  readonly isStale?: boolean;
 };
 
 type RawObject = Partial<Record<string, unknown>>;
 
 /**
- * Repairs nothing. An unusable response is an error, never an empty list of endpoints.
+ * Validates the response of a registry, and corrects nothing. An unusable response is an error, never an empty list of
+ * endpoints.
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a required field is missing, a field is invalid or a getter
  * throws
  */
@@ -88,10 +90,13 @@ function parseBound(
     guaranteedMs,
     ...definedFields({
       starting: parseStarting(raw.starting, name),
+      scheduled: parseScheduled(raw.scheduled, name),
       timeoutMs: parseTimeout(raw, name),
       attemptTimeoutMs: checkAttemptTimeout(raw.attemptTimeoutMs, createError),
       retries: checkRetries(raw.retries, createError),
       startable: raw.startable === true || undefined,
+      isStale: raw.stale === true || undefined,
+      namesBelow: typeof raw.namesBelow === 'boolean' ? raw.namesBelow : undefined,
       healthQueried: parseHealthQueried(raw.healthQueried, name),
       leaseMs: longestLease(inits),
       loads: parseLoads(inits, endpoints),
@@ -214,6 +219,32 @@ function parsePath(value: unknown, name: string, guaranteedMs: number): readonly
       guaranteedMs: parseMsField(step, 'guaranteedMs', name) ?? guaranteedMs,
     };
   });
+}
+
+function parseScheduled(value: unknown, name: string): readonly ScheduledChange[] | undefined {
+  if (value === undefined) return undefined;
+  if (!Array.isArray(value) || value.length > maxPathSteps)
+    throw invalidResolutionError(
+      name,
+      `scheduled must be a list of at most ${String(maxPathSteps)} changes; got ${describeValue(value)}`,
+    );
+  if (value.length === 0) return undefined;
+  return Object.freeze(
+    Array.from(value, (item: unknown): ScheduledChange => {
+      const raw = (typeof item === 'object' && item !== null ? item : {}) as RawObject;
+      const { change } = raw;
+      if (change !== 'replace' && change !== 'remove')
+        throw invalidResolutionError(
+          name,
+          `a scheduled change must be replace or remove; got ${quote(change)}`,
+        );
+      return Object.freeze({
+        name: parseNameField(raw.name, name, 'name of a scheduled change'),
+        change,
+        appliesInMs: parseMsField(raw, 'appliesInMs', name) ?? 0,
+      });
+    }),
+  );
 }
 
 function parseNameField(value: unknown, name: string, field: string): string {

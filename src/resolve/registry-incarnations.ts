@@ -2,13 +2,13 @@ import type { ResolvedService } from '../core/resolution-result.js';
 import type { Clock } from '../core/clock.js';
 
 const maxRebuildMs = 300_000;
-/** A forgotten incarnation that appears again counts as new. */
+/** Number of incarnations that are remembered. A forgotten incarnation that appears again counts as new. */
 const maxIncarnations = 16;
 
 /**
- * Recognizes a registry that restarted without data, and is being rebuilt because instances have to register again. A
- * rebuild begins with the first result of the new incarnation. It lasts as long as the longest lease of the last
- * known endpoints, at most 5 min.
+ * Recognizes a registry that restarted without data, and is being rebuilt while the instances register again. A rebuild
+ * begins with the first result of the new incarnation. The rebuild lasts as long as the longest lease of the last known
+ * endpoints, at most 5 min.
  * @see [C1.4](../../docs/guarantees.md#c1-4)
  */
 export class RegistryIncarnations {
@@ -19,7 +19,7 @@ export class RegistryIncarnations {
     this.#clock = clock;
   }
 
-  /** Whether `resolved` lacks the endpoints of `previous` because the registry is being rebuilt. */
+  /** Whether `resolved` has no endpoints because the registry is being rebuilt, while `previous` has endpoints. */
   isRebuilding(resolved: ResolvedService, previous: ResolvedService | undefined): boolean {
     const { incarnation } = resolved;
     if (incarnation === '') return false;

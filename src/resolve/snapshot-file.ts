@@ -13,9 +13,11 @@ export interface SnapshotFileOptions {
   readonly files: PrivateFiles;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** An entry that is older by the wall clock is ignored. */
+  /** Maximum age of an entry, by the wall clock. An older entry is ignored. */
   readonly maxStaleMs: number;
-  /** Size limit of the file, in bytes. The oldest results are left out. Default 8 MiB. */
+  /**
+   * Size limit of the file, in bytes. If the results exceed the limit, the oldest results are left out. Default 8 MiB.
+   */
   readonly maxBytes?: number;
 }
 
@@ -28,10 +30,10 @@ const changeWriteDelayMs = 1_000;
 /** Delay of the write if only the request time of a result has changed. */
 const refreshWriteDelayMs = 60_000;
 const maxNames = 10_000;
-/** A file of this size is read within some ten milliseconds. */
+/** A file of this size is read within tens of milliseconds. */
 const defaultMaxBytes = 8 * 1024 * 1024;
 const header = '{"v":2}';
-/** The beginning of a line, by which an entry is found without the rest of the line. */
+/** The beginning of a line. The name and the time are read from it, without parsing the rest of the line. */
 const entryHead = /^\{"name":"([^"\\]{2,256})","requestedWallAt":([0-9]{1,16}),/;
 
 /**
@@ -59,6 +61,13 @@ export class SnapshotFile {
 
   /** Must be called once, before the first `record` and `find`. Never throws. */
   load(): void {
+    const { files, path } = this.#options;
+    this.#read();
+    const problem = files.writeProblem?.(path);
+    if (problem !== undefined) this.#warnOfWrite(problem);
+  }
+
+  #read(): void {
     const { files, path, logger, maxBytes = defaultMaxBytes } = this.#options;
     try {
       const text = files.read(path, maxBytes);
@@ -91,7 +100,7 @@ export class SnapshotFile {
     }
   }
 
-  /** A result of kind `absent` removes the entry of its name. */
+  /** Stores a result, to be written later. A result of kind `absent` removes the entry of its name. */
   record(resolved: ResolvedService): void {
     const { name } = resolved;
     this.#unread.delete(name);
@@ -120,28 +129,31 @@ export class SnapshotFile {
     this.#timer.setRef(false);
   }
 
-  /** During another write, schedules a write instead. */
+  /** Writes the file. While another write runs, schedules a write instead. */
   async #write(): Promise<void> {
     if (this.#writing) {
       this.#scheduleWrite(changeWriteDelayMs);
       return;
     }
-    const { files, path, logger } = this.#options;
+    const { files, path } = this.#options;
     this.#isDirty = false;
     this.#writing = files.replace(path, `${header}\n${this.#lines.toText()}`).then(
       () => {
         this.#warned = false;
       },
-      (error: unknown) => {
-        if (!this.#warned) logger.warn(`Snapshot file ${path} could not be written: ${errorMessage(error)}`);
-        this.#warned = true;
-      },
+      (error: unknown) => this.#warnOfWrite(errorMessage(error)),
     );
     await this.#writing;
     this.#writing = undefined;
   }
 
-  /** Ignores a result whose time is too old or in the future. */
+  #warnOfWrite(problem: string): void {
+    const { path, logger } = this.#options;
+    if (!this.#warned) logger.warn(`Snapshot file ${path} could not be written: ${problem}`);
+    this.#warned = true;
+  }
+
+  /** Adds the line of a result. Ignores a result whose time is too old or in the future. */
   #index(line: string): void {
     const [, name = '', time] = entryHead.exec(line) ?? [];
     if (!isName(name) || !line.endsWith('}'))

@@ -23,9 +23,10 @@ const storedKeys = [
   'revision',
   'incarnation',
   'position',
+  'namesBelow',
 ] as const;
 
-/** The lines of a snapshot file, by name. Above a limit, drops the results that were set first. */
+/** The lines of a snapshot file, by name. If a limit is exceeded, removes the results that were set first. */
 export class SnapshotLines {
   readonly #options: SnapshotLinesOptions;
   readonly #lines = new Map<string, Line>();

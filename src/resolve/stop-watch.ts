@@ -2,7 +2,8 @@ import { errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 
 /**
- * Logs an error of the registry instead of throwing, so that the caller can release its other resources.
+ * Stops a watch. Logs an error of the registry instead of throwing it, so that the caller can release its other
+ * resources.
  * @param glob - the names that the watch matches, for the log message
  */
 export function stopWatch(unwatch: (() => unknown) | undefined, glob: string, logger: Logger): void {

@@ -2,13 +2,14 @@ import type { LookupContext, ResolvedService, Resolver } from '../core/resolutio
 import { withTimeout, type Clock } from '../core/clock.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { ResolutionStep, Registry, Resolution } from '../core/registry.js';
+import { withDeadline } from '../core/with-deadline.js';
 import { limits } from '../protocol/limits.js';
 import { parseResolution, invalidResolutionError, type ParsedResolution } from './parse-resolution.js';
 import { pathTtlMs } from './resolution-ttl.js';
 
 export interface ValidatingResolverOptions {
   readonly clock: Clock;
-  /** Applies to a lookup with all followed links, and to each of its requests. */
+  /** Time limit of a lookup with all links that it follows, and of each of its requests. */
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
 }
@@ -65,8 +66,11 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
       path.push(...result.path);
       if (result.kind !== 'link') {
         const ttlMs = pathTtlMs(minTtlMs, path);
+        const { isStale = false, namesBelow, ...known } = result;
         return Object.freeze({
-          ...result,
+          ...known,
+          // A name below the target of a link need not exist below the link, so `namesBelow` is left out.
+          ...(namesBelow !== undefined && hops === 0 && { namesBelow }),
           kind: result.kind,
           name,
           ttlMs,
@@ -74,7 +78,7 @@ export function validatingResolver(registry: Registry, options: ValidatingResolv
           path: Object.freeze(path),
           requestedAt,
           requestedWallAt,
-          stale: false,
+          stale: isStale,
         });
       }
       canonical = result.canonical;
@@ -122,29 +126,31 @@ async function queryRegistry(
   { suspects, position }: LookupContext,
   options: ValidatingResolverOptions,
 ): Promise<Resolution> {
-  const controller = new AbortController();
-  const aborted = new Promise<never>((_resolve, reject) => {
-    controller.signal.addEventListener('abort', () => reject(controller.signal.reason as Error));
-  });
-  aborted.catch(() => undefined);
-  const onClose = (): void =>
-    controller.abort(new ClerkError('CLERK_CLOSED', `The clerk was closed during the lookup of ${name}`));
-  if (options.signal.aborted) onClose();
-  else options.signal.addEventListener('abort', onClose);
   try {
-    const response = Promise.resolve().then(() =>
-      registry.resolve(name, {
-        signal: controller.signal,
-        suspects,
+    return await withDeadline(
+      {
         clock: options.clock,
-        ...(position !== undefined && { position }),
-      }),
+        limitMs: options.timeoutMs,
+        onTimeout: () => lookupTimeoutError(name, options.timeoutMs),
+        parents: [
+          {
+            signal: options.signal,
+            error: () => new ClerkError('CLERK_CLOSED', `The clerk was closed during the lookup of ${name}`),
+          },
+        ],
+      },
+      async (signal) => {
+        // Call the registry only after `pendingLookups` contains this lookup: a registry of the program may itself look
+        // up the same name.
+        await Promise.resolve();
+        return registry.resolve(name, {
+          signal,
+          suspects,
+          clock: options.clock,
+          ...(position !== undefined && { position }),
+        });
+      },
     );
-    return await withTimeout(options.clock, options.timeoutMs, Promise.race([response, aborted]), () => {
-      const error = lookupTimeoutError(name, options.timeoutMs);
-      controller.abort(error);
-      return error;
-    });
   } catch (error) {
     if (isClerkError(error)) throw error;
     throw new ClerkError(
@@ -152,8 +158,6 @@ async function queryRegistry(
       `The registry lookup of ${name} failed: ${errorMessage(error)}`,
       { cause: error },
     );
-  } finally {
-    options.signal.removeEventListener('abort', onClose);
   }
 }
 

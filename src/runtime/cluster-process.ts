@@ -6,7 +6,10 @@ import cluster from 'node:cluster';
  */
 const settingsVariable = 'CLERK_CLUSTER';
 
-/** Used if the variable is missing, because a worker cannot read the `schedulingPolicy` of the primary. */
+/**
+ * Whether the operating system shares listeners, by `NODE_CLUSTER_SCHED_POLICY` or Node's default. Used if the variable
+ * is missing, because a worker cannot read the `schedulingPolicy` of the primary.
+ */
 const isSharedBySystem =
   (process.env.NODE_CLUSTER_SCHED_POLICY ?? (process.platform === 'win32' ? 'none' : 'rr')) === 'none';
 
@@ -26,7 +29,10 @@ export const clusterWorker = {
     return readVariable()[2];
   },
 
-  /** With `SCHED_NONE`, the server object does not show who shares a listener. Every listener then counts as shared. */
+  /**
+   * Whether other workers may accept connections of the same listener. With `SCHED_NONE`, the server object does not
+   * show this, so every listener counts as shared.
+   */
   sharesListener(server: object): boolean {
     const { _handle: handle } = server as { readonly _handle?: { readonly getAsyncId?: unknown } | null };
     if (!cluster.isWorker || handle === null || handle === undefined) return false;

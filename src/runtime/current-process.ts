@@ -5,17 +5,20 @@ import type { EndSignal } from '../core/end-signal.js';
 const maxLineLength = 65_536;
 const lineTimeoutMs = 5_000;
 
-/** Signals for which the program had its own listener on arrival. */
+/** Signals for which the program had its own listener when the signal arrived. */
 const signalsOfProgram = new Set<EndSignal>();
 const ownListeners = new Set<(signal: NodeJS.Signals) => void>();
 const endSignals: readonly EndSignal[] = ['SIGTERM', 'SIGINT'];
-/** Read once for all that need it, because the line is then consumed. */
+/** Result of the only read, shared by all callers, because the line can be read from standard input only once. */
 let firstLine: Promise<string> | undefined;
 
 export const currentProcess = {
   env: process.env,
 
-  /** Resolves to the text read so far after 5 s, after 65,536 characters, or at the end of the input. */
+  /**
+   * Resolves to the first line of standard input. After 5 s, after 65,536 characters, or at the end of the input,
+   * resolves to the text read so far.
+   */
   readFirstLine(): Promise<string> {
     firstLine ??= readFirstLine();
     return firstLine;
@@ -36,12 +39,15 @@ export const currentProcess = {
     };
   },
 
-  /** Does nothing if the program has its own listener for `signal`, unless `always` is true. */
+  /**
+   * Ends this process as if `signal` had no listener. Does nothing if the program has its own listener for `signal`,
+   * unless `always` is true.
+   */
   endBySignal(signal: EndSignal, always: boolean): void {
     const others = process.listeners(signal).filter((listener) => !ownListeners.has(listener));
     if (!always && (signalsOfProgram.has(signal) || others.length > 0)) return;
     process.removeAllListeners(signal);
-    // Linux ignores a signal without a listener for PID 1, the first process of a container.
+    // Linux does not end PID 1, the first process of a container, by a signal without a listener.
     if (process.pid === 1) process.exit(128 + constants.signals[signal]);
     process.kill(process.pid, signal);
   },

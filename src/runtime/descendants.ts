@@ -1,19 +1,22 @@
 /**
- * Processes that descend from a launched program. A process that begins a session of its own and clears its environment
- * is found neither by process group nor by marker. It is found by its parent while that lives, so the trees are looked
- * at repeatedly, and by the log file of the launch at its standard output.
+ * Finds the processes that descend from a launched program. A process that starts its own session and clears its
+ * environment has neither the process group nor the environment marker of the launch. Such a process is found by its
+ * parent while the parent is alive, so the process table is polled. The process is also found if its standard output is
+ * the log file of the launch.
  */
 import { readlinkSync } from 'node:fs';
-import { processStats, readStat, type ProcessStat } from './process-table.js';
+import { processStats, readAnyStat, readStat, type ProcessStat } from './process-table.js';
 import { systemClock } from './system-clock.js';
 
 const fastPollMs = 100;
 const slowPollMs = 2_000;
-/** The tree of a new program is looked at often for this time. */
+/** Time after the start of a program in which the process table is polled every 100 ms. */
 const fastForMs = 10_000;
 
 interface Tree {
   readonly startedAt: number;
+  /** Start time of the leader, in clock ticks from boot. NaN if the leader had ended before the tree was created. */
+  readonly leaderTicks: number;
   readonly logFile: string | undefined;
   /** Start times of all processes that were ever seen in the tree, by pid. */
   readonly members: Map<number, string>;
@@ -23,22 +26,46 @@ export class Descendants {
   readonly #trees = new Map<number, Tree>();
   #isPolling = false;
 
-  /** @param logFile - standard output and standard error of the program */
+  /** @param logFile - file for standard output and standard error of the program */
   track(leader: number, logFile: string | undefined): void {
-    this.#trees.set(leader, { startedAt: systemClock.now(), logFile, members: membersOf(leader) });
+    this.#trees.set(leader, newTree(leader, systemClock.now(), logFile));
     this.#poll();
   }
 
-  /** Looks at all processes once more, also for the log file. Call it when the leader has just ended, and before a signal. */
+  /**
+   * Reads the process table once more, and also finds processes that write to the log file. Must be called when the
+   * leader has ended, and before a signal is sent.
+   */
   async refresh(leader: number): Promise<void> {
     const stats = await processStats();
     const tree = this.#tree(leader);
-    if (tree.logFile !== undefined)
-      for (const stat of stats) if (writes(stat.pid, tree.logFile)) add(tree, stat);
+    const { logFile } = tree;
+    if (logFile !== undefined) {
+      // Another program may have started a child since the last poll. First add the child to the tree of that program.
+      for (const each of this.#trees.values()) if (each.logFile === logFile) grow(each, stats);
+      for (const stat of stats)
+        if (this.#lastStartedBefore(stat, logFile) === tree && writes(stat.pid, logFile)) add(tree, stat);
+    }
     grow(tree, stats);
   }
 
-  /** Pids of the living processes of a tree that are known, without the leader. */
+  /**
+   * Returns the tree of a process that writes to the log file, which all programs of a service share. Prefers the tree
+   * that already contains the process. Otherwise returns the tree of the last program that was started before the
+   * process.
+   */
+  #lastStartedBefore({ pid, startedTicks }: ProcessStat, logFile: string): Tree | undefined {
+    const trees = [...this.#trees.values()].filter((tree) => tree.logFile === logFile);
+    return (
+      trees.find(({ members }) => members.get(pid) === startedTicks) ??
+      trees
+        .filter(({ leaderTicks }) => leaderTicks <= Number(startedTicks))
+        .sort((a, b) => a.leaderTicks - b.leaderTicks)
+        .at(-1)
+    );
+  }
+
+  /** Returns the pids of all known living processes of a tree, without the leader. */
   living(leader: number): readonly number[] {
     const { members } = this.#tree(leader);
     return [...members].flatMap(([pid, started]) =>
@@ -46,11 +73,14 @@ export class Descendants {
     );
   }
 
-  /** A program of an earlier server has no tree yet. */
+  /**
+   * Returns the tree of a leader. Creates a missing tree, for example for a program that was started before
+   * this server process.
+   */
   #tree(leader: number): Tree {
     let tree = this.#trees.get(leader);
     if (tree === undefined) {
-      tree = { startedAt: -Infinity, logFile: undefined, members: membersOf(leader) };
+      tree = newTree(leader, -Infinity, undefined);
       this.#trees.set(leader, tree);
       this.#poll();
     }
@@ -83,9 +113,10 @@ export class Descendants {
   }
 }
 
-function membersOf(leader: number): Map<number, string> {
+function newTree(leader: number, startedAt: number, logFile: string | undefined): Tree {
   const started = readStat(leader)?.startedTicks;
-  return new Map(started === undefined ? [] : [[leader, started]]);
+  const members = new Map(started === undefined ? [] : [[leader, started]]);
+  return { startedAt, leaderTicks: Number(readAnyStat(leader)?.startedTicks ?? NaN), logFile, members };
 }
 
 function grow(tree: Tree, stats: readonly ProcessStat[]): void {

@@ -9,8 +9,8 @@ export function lockFileOf(path: string): string {
 }
 
 /**
- * Locks a folder for this process until the returned function is called or the process ends. An empty LevelDB
- * database holds the lock, because Node has no file lock.
+ * Locks a folder for this process until the returned function is called or the process ends. The lock is the file lock
+ * of an empty LevelDB database, because Node itself has no file locks.
  *
  * @param subject - subject of error messages, such as `Data folder '/var/lib/clerk'`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the package `classic-level` cannot be loaded, or the lock cannot be
@@ -37,8 +37,8 @@ export async function lockFolder(path: string, subject: string): Promise<() => P
   } catch (error) {
     checkLocked(error, subject);
   }
-  // The database contains no data, so its files can be removed after damage. The file LOCK stays, because it holds
-  // the lock.
+  // The database contains no data, so its files can be removed after damage. The file LOCK is not removed, because the
+  // lock is a lock of this file.
   for (const name of await readdir(folder).catch(() => []))
     if (name !== 'LOCK') await rm(join(folder, name), { force: true, recursive: true });
   try {

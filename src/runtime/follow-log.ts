@@ -6,7 +6,7 @@ const maxTailBytes = 1024 * 1024;
 
 export interface FollowLogOptions {
   readonly clock: Clock;
-  /** Number of existing lines that are printed first. */
+  /** Number of existing lines that are yielded first. */
   readonly lines: number;
   /** Without a signal, the iteration ends at the end of the file. */
   readonly signal: AbortSignal | undefined;
@@ -30,7 +30,7 @@ export async function* followLog(
   if (tail !== '') yield tail;
   while (signal?.aborted === false) {
     await sleep(clock, pollMs);
-    // Between two starts, the log file does not exist for a moment.
+    // Between two starts of a program, the log file does not exist for a short time.
     const next = await readFrom(path, { end, inode }).catch(() => undefined);
     if (next === undefined) continue;
     ({ text, end, inode } = next);

@@ -19,7 +19,7 @@ function closesOnExec(descriptor: number): boolean {
       /^flags:\s*([0-7]+)$/m.exec(readFileSync(`/proc/self/fdinfo/${String(descriptor)}`, 'latin1')) ?? [];
     return flags === undefined || (Number.parseInt(flags, 8) & closeOnExec) !== 0;
   } catch {
-    // The descriptor of the listing is closed again.
+    // This is the descriptor with which `readdirSync` read the list. It is already closed.
     return true;
   }
 }

@@ -2,6 +2,7 @@ import { readFile, readdir, readlink } from 'node:fs/promises';
 import { SocketAddress } from 'node:net';
 import { hostname as hostName } from 'node:os';
 import { basename } from 'node:path';
+import { isUnspecified } from '../core/address.js';
 import type { Address } from '../core/address.js';
 import type { ListenerState } from '../core/processes.js';
 import { ownAddresses } from './host-addresses.js';
@@ -48,13 +49,13 @@ async function listeningSockets({
   return tables
     .flatMap((table) => table ?? [])
     .filter(
-      (socket) => socket.port === port && (isOwnName || isWildcard(socket.ip) || ips.includes(socket.ip)),
+      (socket) => socket.port === port && (isOwnName || isUnspecified(socket.ip) || ips.includes(socket.ip)),
     );
 }
 
 /**
  * Finds listening sockets by the last part of their path, since a process can bind a relative path, and links can lead
- * to the folder. The number of waiting connections is not known.
+ * to the folder. `waiting` is 0, because the number of waiting connections is unknown.
  */
 async function unixSockets(socketPath: string): Promise<readonly ListeningSocket[] | undefined> {
   const text = await readFile('/proc/net/unix', 'utf8').catch(() => undefined);
@@ -64,10 +65,6 @@ async function unixSockets(socketPath: string): Promise<readonly ListeningSocket
     const isListening = (Number.parseInt(flags, 16) & acceptsConnections) !== 0;
     return isListening && basename(path) === basename(socketPath) ? [{ inode, waiting: 0 }] : [];
   });
-}
-
-function isWildcard(ip: string): boolean {
-  return ip === '0.0.0.0' || ip === '::';
 }
 
 async function readTable(name: 'tcp' | 'tcp6'): Promise<readonly ListeningPort[] | undefined> {
@@ -94,7 +91,7 @@ function decodeIp(hex: string): string {
   return address.replace(/^::ffff:(?=\d+\.)/, '');
 }
 
-/** Returns false if no process with one of the sockets is known. */
+/** Whether all known processes that have one of the sockets are stopped. Returns false if no such process is known. */
 async function areHoldersStopped(sockets: ReadonlySet<string>): Promise<boolean> {
   const all = (await processStates()) ?? [];
   const stopped = all.filter(({ state }) => state === 'T');

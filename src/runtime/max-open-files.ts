@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** Used where the limit cannot be read. On macOS, a program can raise its soft limit to this value. */
+/** Used if the limit cannot be read, as on macOS. There, a program can raise its soft limit to this value. */
 const fallback = 10_240;
 
 export function maxOpenFiles(): number {

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks';
 import timers from 'node:timers';
 
-/** Functions of Node that a test runner may replace by fake ones. */
+/** Functions of Node that a test runner may replace by fake functions. */
 export interface Timers extends Pick<typeof timers, 'setTimeout' | 'clearTimeout' | 'setImmediate'> {
   readonly now: () => number;
   readonly wallNow: () => number;
@@ -10,8 +10,9 @@ export interface Timers extends Pick<typeof timers, 'setTimeout' | 'clearTimeout
 let original: Timers | undefined;
 
 /**
- * Returns the functions from before a test runner replaced them. Sockets work in real time, so their deadlines must
- * too. If the functions were replaced before this module was loaded, returns the present ones until Node's are back.
+ * Returns Node's functions, even after a test runner has replaced these functions. Sockets work in real time, so their
+ * deadlines must be in real time too. If the functions were replaced before this module was loaded, returns the fake
+ * functions until Node's functions are restored.
  */
 export function originalTimers(): Timers {
   if (original !== undefined) return original;

@@ -16,9 +16,11 @@ export async function privateFolder(folder: string, subject: string): Promise<vo
   try {
     await makeFolder(folder);
   } catch (error) {
-    throw new ClerkError('CONFIG_INVALID', `${subject} cannot be created: ${errorMessage(error)}`, {
-      cause: error,
-    });
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `${subject} cannot be created: ${errorMessage(error)}; check the path and the permissions of the parent folder`,
+      { cause: error },
+    );
   }
   const reject = (problem: string): never => {
     throw new ClerkError('FORBIDDEN', `${subject} ${problem}`);
@@ -38,7 +40,10 @@ export async function privateFolder(folder: string, subject: string): Promise<vo
   if ((found.mode & 0o055) !== 0) await chmod(folder, 0o700);
 }
 
-/** Node's recursive `mkdir` never ends where no folder can be created, as in `/proc`. */
+/**
+ * Creates missing parent folders one by one. Node's recursive `mkdir` never ends where no folder can be created, as in
+ * `/proc`.
+ */
 async function makeFolder(folder: string): Promise<void> {
   try {
     await mkdir(folder, { mode: 0o700 });

@@ -65,20 +65,25 @@ async function allPids(): Promise<readonly number[] | undefined> {
   return pids.length > 0 ? pids : undefined;
 }
 
-/** Empty without `/proc`. */
+/** Returns an empty list without `/proc`. */
 export async function processStats(): Promise<readonly ProcessStat[]> {
   return ((await allPids()) ?? []).map(readStat).filter((stat) => stat !== undefined);
 }
 
-/** Undefined for a process that has ended. */
+/** Returns the status of a process; undefined if the process has ended. */
 export function readStat(pid: number): ProcessStat | undefined {
+  const stat = readAnyStat(pid);
+  return stat === undefined || 'ZXx'.includes(stat.state) ? undefined : stat;
+}
+
+/** Returns the status of a process, even of a zombie, which has ended but whose parent has not read the exit code. */
+export function readAnyStat(pid: number): ProcessStat | undefined {
   const text = readFileNow(`/proc/${String(pid)}/stat`);
   // Field 2, the program name, may contain any character, but ends with the last parenthesis. `fields` begins with
   // field 3.
   const fields = text?.slice(text.lastIndexOf(')') + 2).split(' ');
   const [state, group, startedTicks] = [fields?.[0], fields?.[2], fields?.[19]];
   if (state === undefined || group === undefined || startedTicks === undefined) return undefined;
-  if ('ZXx'.includes(state)) return undefined;
   return {
     ...{ pid, parent: Number(fields?.[1]), group: Number(group), session: Number(fields?.[3]) },
     ...{ state, startedTicks },

@@ -11,8 +11,8 @@ export async function isFolder(path: string): Promise<boolean> {
 }
 
 /**
- * Calls `fill` with a temporary folder beside `path`, then renames that folder to `path`. If `fill` fails, `path` is
- * unchanged.
+ * Calls `fill` with a temporary folder in the parent folder of `path`, then renames that folder to `path`. If `fill`
+ * fails, `path` is unchanged.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when `path` exists and is not an empty folder
  */

@@ -10,6 +10,7 @@ import {
   derTime,
   derUtf8String,
 } from './der.js';
+import { certificatePem } from '../core/certificate-pem.js';
 
 const oids = Object.freeze({
   ed25519: '1.3.101.112',
@@ -51,7 +52,7 @@ export function selfSignedCertificate(privateKey: KeyObject, name: string): stri
     derElement(0xa3, extensions),
   );
   const signature = sign(isEd25519 ? null : 'sha256', body, privateKey);
-  return toPem(derSequence(body, algorithm, derBitString(signature)));
+  return certificatePem(derSequence(body, algorithm, derBitString(signature)).toString('base64'));
 }
 
 /** The first two bits are 01, so the number is positive and has a fixed length. */
@@ -59,9 +60,4 @@ function serialNumber(): Buffer {
   const bytes = randomBytes(16);
   bytes.writeUInt8((bytes.readUInt8(0) & 0x3f) | 0x40, 0);
   return bytes;
-}
-
-function toPem(der: Buffer): string {
-  const lines = der.toString('base64').match(/.{1,64}/g) ?? [];
-  return ['-----BEGIN CERTIFICATE-----', ...lines, '-----END CERTIFICATE-----', ''].join('\n');
 }

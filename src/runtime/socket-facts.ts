@@ -10,7 +10,7 @@ export function socketFacts(path: string): SocketFacts | undefined {
   }
 }
 
-/** Undefined on a host without user ids. */
+/** Returns the user id of this process; undefined on a system without user ids, such as Windows. */
 export function effectiveUserId(): number | undefined {
   return process.geteuid?.();
 }

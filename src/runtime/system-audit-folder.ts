@@ -44,7 +44,7 @@ class SystemAuditFolder implements AuditFolder {
 
 class SystemAuditFile implements AuditFile {
   readonly #file: FileHandle;
-  /** Folder that has to be synced, because the file is new. */
+  /** Folder of a new file, until the folder has been synced; then undefined. */
   #newIn: string | undefined;
 
   constructor(file: FileHandle, newIn?: string) {

@@ -28,7 +28,7 @@ class SystemTimer implements Timer {
   }
 
   setRef(ref: boolean): void {
-    // The fake timer of a test runner may lack these methods.
+    // The fake timer of a test runner may not have these methods.
     const timeout: Partial<NodeJS.Timeout> = this.#timeout;
     if (ref) timeout.ref?.();
     else timeout.unref?.();

@@ -25,7 +25,7 @@ export const openDataFolder: OpenDataFolder = async (path, subject) => {
   return new SystemDataFolder(path, await fileIdentity(lockFileOf(path)), unlock);
 };
 
-/** Another user's file may be unwritable for this process. */
+/** Rejects if another user owns a file in the folder, because this process may not be able to write that file. */
 async function checkOwners(path: string, subject: string): Promise<void> {
   const user = process.getuid?.();
   if (user === undefined) return;
@@ -90,7 +90,7 @@ class SystemDataFolder implements DataFolder {
   }
 }
 
-/** With `node --permission`, only the methods of a file handle can sync a file. */
+/** Syncs with a file handle, because `node --permission` forbids other ways to sync a file. */
 class SystemDataFile implements DataFile {
   readonly #handle: FileHandle;
 
@@ -130,7 +130,7 @@ class SystemDataFile implements DataFile {
   }
 }
 
-/** Faster than the methods of a file handle, and runs for each batch. */
+/** Writes with the descriptor, which is faster than the methods of a file handle. Runs for each batch. */
 function writePart(descriptor: number, data: Uint8Array, from: number, position: number): Promise<number> {
   return new Promise((resolve, reject) => {
     write(descriptor, data, from, data.length - from, position, (error, count) =>

@@ -1,5 +1,6 @@
-import { closeSync, constants, fstatSync, openSync, readFileSync, renameSync } from 'node:fs';
+import { accessSync, closeSync, constants, fstatSync, openSync, readFileSync, renameSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import type { PrivateFiles } from '../core/files.js';
 
 let writeCount = 0;
@@ -25,10 +26,19 @@ export const systemFiles: PrivateFiles = {
         throw new Error('the file is readable by other users; run chmod 600 on the file');
       if (size > maxBytes)
         throw new Error(`the file must have at most ${String(maxBytes)} bytes; got ${String(size)}`);
-      // Twice as fast as to read with an encoding.
+      // This takes half as long as `readFileSync` with an encoding.
       return readFileSync(descriptor).toString('utf8');
     } finally {
       closeSync(descriptor);
+    }
+  },
+
+  writeProblem(path) {
+    try {
+      accessSync(dirname(path), constants.W_OK | constants.X_OK);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
     }
   },
 
@@ -44,8 +54,8 @@ export const systemFiles: PrivateFiles = {
       }
       if (expected === undefined) await rename(temporaryPath, path);
       else {
-        // No other code of this process runs between both calls.
-        if (readFileSync(path, 'utf8') !== expected) throw new Error('the file has changed meanwhile');
+        // Both calls are synchronous, so no other code of this process runs between them.
+        if (readFileSync(path, 'utf8') !== expected) throw new Error('another process has changed the file');
         renameSync(temporaryPath, path);
       }
     } catch (error) {

@@ -83,7 +83,7 @@ function checked(name: string, key: unknown, cert: unknown, privateKey: KeyObjec
   const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   if (!spki.equals(spkiOf(cert, `The certificate of ${name}`)))
     throw identityError(
-      `The certificate of ${name} must belong to its key; got another public key; take key and certificate from one identity`,
+      `The certificate of ${name} must belong to its key; got another public key; use the key and the certificate of the same identity`,
     );
   return Object.freeze({
     name,
@@ -109,7 +109,7 @@ function parsePrivateKey(key: unknown, name: string): KeyObject {
   throw identityError(`The key of ${name} must be a private key in PEM, without a passphrase`);
 }
 
-/** A certificate can be well-formed although its public key is not. */
+/** Throws also for a well-formed certificate with an invalid public key. */
 function spkiOf(cert: unknown, subject: string): Buffer {
   try {
     return new X509Certificate(cert as string).publicKey.export({ type: 'spki', format: 'der' });

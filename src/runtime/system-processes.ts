@@ -10,7 +10,7 @@ import type {
 import { Descendants } from './descendants.js';
 import { inheritedDescriptors } from './inherited-descriptors.js';
 import { listenerState, waitingConnections } from './listener-table.js';
-import { limitLog, openLog, readLogTail } from './log-file.js';
+import { rotateLog, openLog, readLogTail } from './log-rotation.js';
 import { probeListener } from './listener-probe.js';
 import { identityOf, isGroupAlive, isStopped, processesWithMarker } from './process-table.js';
 
@@ -25,7 +25,7 @@ export const systemProcesses: Processes = {
   listenerState,
   waitingConnections,
   probe: probeListener,
-  limitLog: (path, maxBytes, maxFiles) => limitLog(path, maxBytes, maxFiles),
+  rotateLog: (path, maxBytes, maxFiles) => rotateLog(path, maxBytes, maxFiles),
   findGroupLeader: async (mark) =>
     (await processesWithMarker(mark)).find(({ pid, group }) => pid === group)?.pid,
   isAlive: async (group, mark) =>
@@ -77,7 +77,7 @@ function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
     }
     const exited = new Promise<ProcessExit>((ended) =>
       child.once('exit', (code, signal) => {
-        // Its children have another parent from now on.
+        // The children of the ended program now have another parent, so add them to its tree.
         const looked = child.pid === undefined ? Promise.resolve() : descendants.refresh(child.pid);
         void looked.finally(() => ended({ code, signal }));
       }),
@@ -94,7 +94,10 @@ function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
   });
 }
 
-/** The standard streams from descriptor 3 on: inherited descriptors become `/dev/null`, since Node cannot close them. */
+/**
+ * Returns the `stdio` entries from descriptor 3 on. Replaces inherited descriptors by `/dev/null`, because Node cannot
+ * close them in the child process.
+ */
 function replacements(inherited: readonly number[], empty: number | undefined): (number | 'ignore')[] {
   const streams: (number | 'ignore')[] = Array.from(
     { length: Math.max(2, ...inherited) - 2 },

@@ -2,7 +2,10 @@
 import type { ClerkError } from '../core/errors.js';
 import type { AuditDetail, AuditLine, AuditResponse } from '../protocol/audit-messages.js';
 
-/** Who did what. Long texts are cut. */
+/**
+ * Fields of a line of the audit log: what was requested, by which client, and with which result. Long texts are
+ * shortened.
+ */
 export type AuditEntry = Pick<
   AuditLine,
   'operation' | 'names' | 'principal' | 'key' | 'from' | 'right' | 'by' | 'result' | 'revision' | 'details'
@@ -17,32 +20,35 @@ export interface OwnChange {
 }
 
 export interface AuditQuery {
-  /** In ms since 1970. */
+  /** Only lines from this time on, in ms since 1970. */
   readonly since: number | undefined;
   readonly after: string | undefined;
   readonly maxLines: number;
   readonly isWanted: (line: AuditLine) => boolean;
-  /** Maximum time to wait for the first line. */
+  /** Maximum time to wait for the first line, in ms. */
   readonly waitMs: number;
   /** Ends the wait. */
   readonly signal: AbortSignal;
 }
 
 /**
- * Record of the changes and refusals of a server. It contains no secret.
+ * The audit log of a server, which records changes and rejected requests. It contains no secrets.
  *
  * @see [C7.9](../../docs/guarantees.md#c7-9)
  */
 export interface AuditLog {
-  /** Defined while lines cannot be written. The server then refuses changes with this error. */
+  /**
+   * Error of the last write; undefined if it succeeded. While it is defined, the server rejects changes with this
+   * error.
+   */
   readonly failure: ClerkError | undefined;
   /**
-   * Called before a change that will be recorded; the result is called after its record, or after it has failed. `close`
-   * waits up to 1 s for started changes.
+   * Called before a change that will be recorded. The caller must call the returned function when the change is
+   * recorded or has failed. `close` waits up to 1 s for started changes.
    */
   startChange(): () => void;
   /**
-   * Records a completed change. Resolves when the line survives the end of this process.
+   * Records a completed change. Resolves when the line is written and survives a crash of this process.
    *
    * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when the line cannot be written yet
    */

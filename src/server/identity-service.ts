@@ -17,13 +17,19 @@ import type {
 } from '../protocol/identity-messages.js';
 import type { ChangeResponse } from '../protocol/naming-messages.js';
 
-/** The sender of a request. Without authentication, all clients with one IP address share one principal. */
+/** The caller of a request. In an open server, all clients in a range of IP addresses are one principal. */
 export interface Caller {
-  /** Principal whose quotas the request uses: a name, or without authentication such as `address:127.0.0.1`. */
+  /**
+   * Principal of the caller, whose quotas the request uses. A name, or in an open server a text such as
+   * `address:10.0.0.1`.
+   */
   readonly principal: string;
-  /** Key that the connection has proved. Undefined without authentication. */
+  /** Key that the client has proved on the connection; undefined in an open server. */
   readonly pin?: KeyPin | undefined;
-  /** The launched instance that owns the key. Such a key has the rights of this instance only. */
+  /**
+   * The launched instance that owns the key; undefined for a key of a principal. The key of an instance has fewer
+   * rights.
+   */
   readonly instance?: InstanceOfKey | undefined;
   /** Certificate of the connection, DER in base64. Stored with an endpoint that the caller registers. */
   readonly cert?: string | undefined;
@@ -44,19 +50,24 @@ export interface KeyOwner {
  * and effective when its promise resolves.
  */
 export interface IdentityService {
-  /** Whether a key was ever enrolled. */
+  /** Whether the registry is secured. */
   readonly isInitialized: boolean;
-  /** Returns the owner of a live key. Undefined for a key that is unknown, retired or revoked. Takes constant time. */
+  /** Returns the owner of a live key; undefined for an unknown, retired or revoked key. Takes constant time. */
   ownerOf(pin: KeyPin): KeyOwner | undefined;
-  /** Rises with each change that can alter the result of {@link IdentityService.access}. */
+  /** Version that is incremented by each change that can affect {@link IdentityService.access}. */
   readonly accessVersion: number;
   touch(pin: KeyPin): void;
   /**
    * Returns why the caller has a right on a name; undefined without the right. Links are not followed.
    *
-   * @param name - a valid name; `/` for the registry as a whole
+   * @param name - a valid name, or `/` for the whole registry
    */
   access(caller: Caller, name: string, right: AccessRight): AccessGrant | undefined;
+  /**
+   * Returns whether the caller has a right on all, some or none of the possible names below a name. The duration does
+   * not depend on which names exist.
+   */
+  rightsBelow(caller: Caller, name: string, right: AccessRight): RightsBelow;
   explain(request: AccessExplainRequest): AccessExplainResponse;
   /**
    * Enrols the first operator, with all rights on all names.
@@ -67,7 +78,7 @@ export interface IdentityService {
   /**
    * Enrols another key of the operator, and gives the operator all rights on all names.
    *
-   * @param revokeOthers - whether all other keys and the unused tokens of the operator end
+   * @param revokeOthers - whether to revoke all other keys of the operator and to remove its unused tokens
    * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the operator has 8 live keys
    */
   replaceOperator(principal: string, pin: KeyPin, revokeOthers: boolean): Promise<void>;
@@ -76,28 +87,35 @@ export interface IdentityService {
   /**
    * Enrols a key with a token or a launch ticket, or rotates the key of the connection.
    *
-   * @param pin - key that the connection has proved
-   * @throws {@link ClerkError} `TICKET_REFUSED` with one message for every reason
+   * @param pin - key that the client has proved on the connection
+   * @throws {@link ClerkError} `TICKET_REFUSED`, with the same message for every reason
    */
   enrol(request: EnrolRequest, pin: KeyPin): Promise<Omit<EnrolResponse, 'registryKeys'>>;
   /**
    * Revokes keys. Endpoints that were registered with a revoked key are removed.
    *
-   * @throws {@link ClerkError} `FORBIDDEN` without the right `admin` on the principal; `NAME_NOT_FOUND` when no live key
-   *   is meant
+   * @throws {@link ClerkError} `FORBIDDEN` without the right `admin` on the principal; `NAME_NOT_FOUND` when the
+   *   principal has no such key
    */
   revoke(request: RevokeRequest, caller: Caller): Promise<RevokeResponse>;
   /** @throws {@link ClerkError} `FORBIDDEN` without the right `write` on the group */
   setGroup(request: GroupRequest, caller: Caller): Promise<ChangeResponse>;
   /**
-   * @throws {@link ClerkError} `FORBIDDEN` when the caller lacks the right `admin` on the path, or a right that it gives
+   * @throws {@link ClerkError} `FORBIDDEN` when the caller lacks the right `admin` on the path, or a right that it
+   *   would grant
    */
   changeAccess(request: AccessChangeRequest, caller: Caller): Promise<ChangeResponse>;
-  /** Keys of the principals that the caller administrates, sorted by principal. */
+  /** Returns the keys of the principals on which the caller has the right `admin`, sorted by principal. */
   listIdentities(principal: string | undefined, caller: Caller): readonly IdentityMessage[];
-  /** Rights whose path the caller administrates. With `path`, only rights that a directory on this path holds. */
+  /**
+   * Returns the rights on whose paths the caller has the right `admin`. With `path`, returns only the rights of
+   * directories on this path.
+   */
   listAccess(path: string | undefined, caller: Caller): readonly AccessEntry[];
 }
+
+/** `some`: the caller has the right on certain names below, which need not exist. */
+export type RightsBelow = 'none' | 'some' | 'all';
 
 export type AccessGrant =
   /** Every principal may advertise and read its own name. */
@@ -108,13 +126,13 @@ export type AccessGrant =
       readonly triple: AccessTriple;
       /** The right of the triple that includes the requested right. */
       readonly right: AccessRight;
-      /** Groups within groups, from the group of the triple to the principal; empty without groups. */
+      /** Nested groups, from the group of the triple to the group of the principal; empty without groups. */
       readonly groups: readonly string[];
     };
 
 /**
- * A grant of rights, as a directory stores it. The path is relative to the directory, so the grant is still valid
- * after a move of the directory.
+ * A grant of rights, as stored in a directory. The path is relative to the directory, so that the grant stays valid
+ * when the directory moves.
  *
  * @see [G7](../../docs/background.md#g7)
  */

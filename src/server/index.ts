@@ -1,5 +1,11 @@
-/** Composition root of the bundled server. */
+/**
+ * The bundled server, for a registry in a program or a test, and functions for its data folder.
+ *
+ * @module binding-clerk/server
+ */
 import { join } from 'node:path';
+import { urlHost } from '../core/address.js';
+import { definedFields } from '../core/defined-fields.js';
 import { quote } from '../core/describe-value.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 import { parseName } from '../core/name.js';
@@ -7,6 +13,8 @@ import { IdentityFile } from '../identity/identity-file.js';
 import { packageVersion } from '../runtime/package-version.js';
 import { fillFolder, isFolder } from '../runtime/replace-folder.js';
 import { systemHashing } from '../runtime/hashing.js';
+import { readTextFile } from '../runtime/read-text-file.js';
+import { systemStoreHttp } from '../runtime/system-store-http.js';
 import { systemProcesses } from '../runtime/system-processes.js';
 import { systemClock } from '../runtime/system-clock.js';
 import { openAuditFolder } from '../runtime/system-audit-folder.js';
@@ -15,9 +23,11 @@ import { followLog } from '../runtime/follow-log.js';
 import { systemFiles } from '../runtime/system-files.js';
 import { systemKeys } from '../runtime/system-keys.js';
 import { temporaryFolder } from '../runtime/temporary-folder.js';
+import { undici } from '../transport/load-undici.js';
+import { advertisedUrls } from './advertised-urls.js';
 import { openAuditLog } from './audit/open-audit-log.js';
-import { instrumentStore } from './http/instrumented-store.js';
-import { LimitLog } from './http/limit-log.js';
+import { instrumentLog, instrumentStore } from './http/instrumented-store.js';
+import { LimitWarnings } from './http/limit-warnings.js';
 import { Metrics } from './http/metrics.js';
 import { startHttpServer } from './http/http-server.js';
 import { createSecurity } from './http/security.js';
@@ -29,6 +39,9 @@ import {
   type InitializedRegistry,
   type NewOperatorOptions,
 } from './initialize.js';
+import { migrate, type MigrateOptions } from './migrate.js';
+import type { MigrationReport } from './naming/migration/migrate-records.js';
+import { untilIdle } from './naming/shared/idle-log.js';
 import { LiveRegistryKey } from './live-registry-key.js';
 import {
   registryKeyPath,
@@ -41,12 +54,16 @@ import {
 } from './registry-key.js';
 import { readManifest, readManifests } from './launcher/manifest-files.js';
 import { openLauncher } from './launcher/launcher.js';
-import { openNameServer } from './naming/open-name-server.js';
-import { logFileOf } from './launcher/log-limiter.js';
+import { openNameServer, type NameServerOptions } from './naming/open-name-server.js';
+import { openSharedNameServer } from './naming/open-shared-name-server.js';
+import { logFileOf } from './launcher/log-size-monitor.js';
 import { checkInsecure, toServerConfig, type ServerConfig, type ServerOptions } from './options.js';
 import type { AuditLog, Launcher, NameService, OwnChange, ServerRuntime, Store } from './ports.js';
+import type { SharedLog } from './shared-log.js';
 import { journalStore } from './store/journal-store.js';
 import { memoryStore } from './store/memory-store.js';
+import { readStoreFile } from './store/store-file.js';
+import { sharedLogOf } from './store/shared-log-of.js';
 import { salvageFolder, type SalvageReport } from './salvage.js';
 
 export { ClerkError, isClerkError } from '../core/errors.js';
@@ -55,6 +72,9 @@ export type { Outcome, Stage, Verdict } from '../core/outcome.js';
 export type { Logger } from '../core/logger.js';
 export type { ServerRuntime } from './ports.js';
 export type { ServerOptions } from './options.js';
+export type { LogBatch, LogPoint, LogSession, LogSnapshot, SharedLog } from './shared-log.js';
+export type { MigrateOptions, RegistryPlace } from './migrate.js';
+export type { MigrationReport } from './naming/migration/migrate-records.js';
 export type { SalvageReport } from './salvage.js';
 export type { InitializedRegistry, NewOperatorOptions } from './initialize.js';
 export type { RegistryKeyRotation, RegistryKeyStep } from './registry-key.js';
@@ -65,9 +85,15 @@ export interface Server extends AsyncDisposable {
   readonly url: string;
   /** Port that the server listens on. */
   readonly port: number;
-  /** The key that a secured registry proves at present: the option `registryKey` of a clerk. Undefined if it is open. */
+  /**
+   * The present key of a secured registry, for the option `registryKey` of a clerk. Undefined if the registry is
+   * open.
+   */
   readonly registryKey: string | undefined;
-  /** The keys that a secured registry announces, the proved key first. During a rotation two, otherwise one; none if it is open. */
+  /**
+   * The keys that a secured registry announces, the present key first: two during a rotation of its key, one at other
+   * times. Empty if the registry is open.
+   */
   readonly registryKeys: readonly string[];
   /**
    * Closes the server: ends all watches, waits up to 5 s for requests in progress, and releases the store. Services
@@ -86,9 +112,11 @@ export interface Server extends AsyncDisposable {
  * const clerk = createClerk({ registry: server.url });
  * ```
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option or a manifest is invalid, or the port is in use
- * @throws {@link ClerkError} `FORBIDDEN` when another server uses the data folder, or another user owns the data
- *   folder
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the data folder has damaged records
+ * @throws {@link ClerkError} `FORBIDDEN` when another server uses the data folder, another user owns the data folder,
+ *   or the database rejects the user
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the data folder has damaged records, or a later release wrote
+ *   the records in the database
+ * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when the database does not respond
  */
 export async function startServer(options: ServerOptions = {}): Promise<Server> {
   const config = toServerConfig(options);
@@ -112,25 +140,19 @@ async function openServer(
   closeAll: () => Promise<void>,
 ): Promise<Server> {
   const { data, logger } = config;
-  // Manifests are read first, so an invalid manifest leaves nothing to close.
+  // Reads manifests first, because nothing needs to be closed yet if one is invalid.
   const manifests = config.manifests === undefined ? undefined : await readManifests(config.manifests);
   const metrics = new Metrics(runtime);
-  const limitLog = new LimitLog(runtime, logger);
+  const limitWarnings = new LimitWarnings(runtime, logger);
   closers.push(() => metrics.close());
-  const store = instrumentStore(
-    data === undefined ? memoryStore() : storeOf(data, runtime),
-    runtime,
-    metrics,
-  );
-  closers.push(() => store.close());
-  // Closed after the names, whose last changes it records.
+  // Closed after the name service, whose last changes it records.
   let audit: AuditLog | undefined;
   closers.push(() => audit?.close());
   let registryKey: LiveRegistryKey | undefined;
-  // Until the audit log is open, the changes of the registry wait.
+  // Changes of the registry before the audit log is open.
   const earlyChanges: OwnChange[] = [];
   let recordOwnChange = (change: OwnChange): void => void earlyChanges.push(change);
-  const names = await openNameServer(store, runtime, {
+  const namingOptions: NameServerOptions = {
     version: packageVersion(),
     logger,
     heartbeatMs: config.heartbeatMs,
@@ -138,19 +160,19 @@ async function openServer(
     maxNames: config.maxNames,
     maxNamesPerPrincipal: config.maxNamesPerPrincipal,
     maxGuaranteedMs: config.maxGuaranteedMs,
-    onLimit: (principal, error) => limitLog.record(principal, error),
+    onLimit: (principal, error) => limitWarnings.record(principal, error),
     isStartable: (manifest) => manifests?.has(manifest) === true,
     adopt: config.adopt,
     onOwnChange: (change) => recordOwnChange(change),
     registryKeys: { tools: systemKeys, pins: () => registryKey?.pins ?? [] },
-  });
+  };
+  const { names, engine } = await openNames(config, runtime, metrics, namingOptions, closers);
   closers.push(() => names.close());
-  if (data !== undefined) {
-    const read = (): RegistryKeyState | undefined => registryKeyFile.read(registryKeyPath(data));
-    const initial = read();
-    checkInitialized(data, initial !== undefined, names.identities);
-    registryKey = initial && new LiveRegistryKey({ initial, read, clock: runtime, logger });
-  }
+  const read = (): RegistryKeyState | undefined =>
+    data === undefined ? undefined : registryKeyFile.read(registryKeyPath(data));
+  const initial = read();
+  checkInitialized(data, initial !== undefined, names.identities, engine);
+  if (initial !== undefined) registryKey = new LiveRegistryKey({ initial, read, clock: runtime, logger });
   const security =
     registryKey &&
     (await createSecurity({ identities: names.identities, registryKey, runtime, keyTools: systemKeys }));
@@ -170,8 +192,8 @@ async function openServer(
   let url = '';
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
-    // Even without a data folder, the output of services needs a folder, because the error of a failed start quotes
-    // it.
+    // Without a data folder, the output of services goes to a temporary folder, because the error of a failed start
+    // quotes it.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
     // The store ignores the folder `logs` in the data folder.
@@ -182,7 +204,7 @@ async function openServer(
       manifests,
       readManifest: (name) => readManifest(config.manifests as string, name),
       logs,
-      isDurable: data !== undefined,
+      isDurable: data !== undefined || usesDatabase(config),
       logger,
       processes: systemProcesses,
       registryUrls: () => [url],
@@ -202,7 +224,14 @@ async function openServer(
     isInsecure,
   });
   closers.push(() => http.close());
-  url = connectableUrl(security === undefined ? 'http' : 'https', config.host, http.port);
+  const scheme = security === undefined ? 'http' : 'https';
+  url = connectableUrl(scheme, config.host, http.port);
+  if (names.servers !== undefined) {
+    const { host, advertise } = config;
+    const hostAddresses = (): readonly string[] => runtime.hostAddresses();
+    const urls = advertisedUrls(advertise, { scheme, host, port: http.port, hostAddresses });
+    if (urls.length > 0) names.servers.announce(urls);
+  }
   let closed: Promise<void> | undefined;
   const close = (): Promise<void> => (closed ??= closeAll());
   return {
@@ -220,23 +249,111 @@ async function openServer(
 }
 
 /**
- * Secures the registry in a data folder that no server uses at the moment: creates the key of the registry, and the
- * first operator. From then on, a server with this folder accepts only TLS connections, and only clients with an
- * enrolled key. The names in the folder stay.
- *
- * @param data - data folder; a missing folder is created
- * @throws {@link ClerkError} `FORBIDDEN` when the folder is initialized already, a server uses the folder, or another
- *   user owns the folder
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the data folder has damaged records
+ * Opens the name service. If a database stores the names, the data folder contains only keys, the audit log and the
+ * logs of services.
  */
-export async function initializeRegistry(data: string): Promise<InitializedRegistry> {
-  const config = toServerConfig({ data });
-  return initialize(data, initializeRuntime(data, config));
+async function openNames(
+  config: ServerConfig,
+  runtime: ServerRuntime,
+  metrics: Metrics,
+  options: NameServerOptions,
+  closers: (() => Promise<void> | void)[],
+): Promise<{ readonly names: NameService; readonly engine: string | undefined }> {
+  if (usesDatabase(config)) {
+    const log = databaseLog(config, runtime);
+    closers.push(() => log.close());
+    if (config.data !== undefined) {
+      // Locks the data folder, because two servers must not write to the same audit log.
+      const folder = await openDataFolder(config.data, `Data folder ${quote(config.data)}`);
+      closers.push(() => folder.close());
+    }
+    await log.open();
+    config.logger.info(`Names are stored in ${log.subject}`);
+    const names = await openSharedNameServer(instrumentLog(log, runtime, metrics), runtime, options);
+    return { names, engine: log.subject };
+  }
+  const { data } = config;
+  const store = instrumentStore(
+    data === undefined ? memoryStore() : storeOf(data, runtime),
+    runtime,
+    metrics,
+  );
+  closers.push(() => store.close());
+  return { names: await openNameServer(store, runtime, options), engine: undefined };
+}
+
+function usesDatabase({ store, storeFile }: ServerConfig): boolean {
+  return store !== undefined || storeFile !== undefined;
+}
+
+function databaseLog({ store, storeFile, logger }: ServerConfig, runtime: ServerRuntime): SharedLog {
+  if (typeof store === 'object') return store;
+  const url = store ?? readStoreFile(storeFile as string, systemFiles);
+  return sharedLogOf(url, {
+    clock: runtime,
+    randomHex: (bytes) => runtime.randomHex(bytes),
+    readFile: readTextFile,
+    http: (tls) => systemStoreHttp({ undici, clock: runtime, tls }),
+    warn: (message) => logger.warn(message),
+  });
 }
 
 /**
- * Creates another operator with all rights on all names, for example after the key of the first operator was lost. The
- * data folder must be secured, and no server may use it at the moment.
+ * Secures the registry in a data folder, which no server may use during the call. Creates the key of the registry and
+ * the first operator. After this, a server with this folder accepts only TLS connections of clients with an enrolled
+ * key. The names in the folder stay.
+ *
+ * With `store`, secures the names in the database, which no server may use during the call. The data folder then
+ * contains the key of the registry. Copy its file `registry.identity` to the data folder of each other server.
+ *
+ * @param data - data folder; a missing folder is created
+ * @throws {@link ClerkError} `FORBIDDEN` when the folder is already initialized, a server uses the folder, or another
+ *   user owns the folder
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when the data folder has damaged records
+ */
+export async function initializeRegistry(
+  data: string,
+  { store, storeFile }: StoreOptions = {},
+): Promise<InitializedRegistry> {
+  const config = toServerConfig(definedFields({ data, store, storeFile }));
+  return initialize(data, initializeRuntime(data, config, true));
+}
+
+/** Options of {@link initializeRegistry}. */
+export interface StoreOptions {
+  /**
+   * URL of the database that stores the names, as in the option `store` of {@link startServer}. Default: the names
+   * are in the data folder.
+   */
+  readonly store?: string | SharedLog;
+  /** File of mode 0600 that contains the URL, in place of `store`. */
+  readonly storeFile?: string;
+}
+
+/**
+ * Moves all names, endpoints, epochs, keys and rights of a registry from one place to another. A place is a data
+ * folder or a database. No server may use either place during the call. The incarnation stays the same, and the
+ * registry continues as after a restart. No server can use the new place before its records are verified; after this,
+ * no server can use the former place. A repeated call completes an interrupted migration.
+ *
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a place is missing, the source has no names or was moved before,
+ *   or the target has other names
+ * @throws {@link ClerkError} `FORBIDDEN` when a server uses one of the places, or the database rejects the user
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged
+ * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when a database does not respond, or the disk cannot be written
+ */
+export function migrateRegistry(options: MigrateOptions): Promise<MigrationReport> {
+  const runtime: ServerRuntime = { ...systemClock, ...systemHashing };
+  return migrate(options, {
+    runtime,
+    openStore: (data) => storeOf(data, runtime),
+    logOf: (place) => databaseLog(toServerConfig(place), runtime),
+  });
+}
+
+/**
+ * Creates another operator with all rights on all names, for example after the key of the first operator was lost.
+ * The data folder must be secured, and no server may use it during the call.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is not secured
  * @throws {@link ClerkError} `FORBIDDEN` when the file contains a valid key of the operator and `revokeOthers` is not
@@ -244,9 +361,9 @@ export async function initializeRegistry(data: string): Promise<InitializedRegis
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the operator has 8 valid keys and `revokeOthers` is not set
  */
 export async function createOperator(options: NewOperatorOptions): Promise<InitializedRegistry> {
-  const { data } = options;
-  const config = toServerConfig({ data });
-  return addOperator(options, initializeRuntime(data, config));
+  const { data, store, storeFile } = options;
+  const config = toServerConfig(definedFields({ data, store, storeFile }));
+  return addOperator(options, initializeRuntime(data, config, false));
 }
 
 /** Options of {@link rotateRegistryKey}. */
@@ -255,23 +372,25 @@ export interface RotateRegistryKeyOptions {
   readonly data: string;
   /** The step to make. A repeated step changes nothing. */
   readonly step: RegistryKeyStep;
-  /** Whether the step does not wait for the end of the time after the step before it. Default false. */
+  /** Whether to make the step before the waiting time after the last step has passed. Default false. */
   readonly force?: boolean;
 }
 
 /**
- * Makes one step of the rotation of the registry's own key. A running server with this folder notices the step within
- * a second of its next connection or request.
+ * Makes one step of a rotation of the key of the registry. A running server with this folder notices the step at the
+ * first connection or request after a second.
  *
- * - `prepare` creates the next key. The registry announces both keys, and still proves the present one.
- * - `switch`: the registry proves the next key, and signs tickets with it. Tickets of the former key are still accepted.
- *   A client that knows only the former key is refused.
- * - `retire`: the former key is not accepted any more.
+ * - `prepare` creates the next key. The registry announces both keys, and still uses the present one.
+ * - `switch`: the registry uses the next key for connections and tickets. Tickets of the former key stay valid. A
+ *   client that knows only the former key can no longer connect.
+ * - `retire`: the former key is no longer accepted.
  *
- * Between two steps, wait for 330 s, and for a third of the longest lease. Clerks, services and identity files then know
- * both keys. Where a program gets `registryKey` or `$CLERK_REGISTRY_KEY`, add the new key after the step `prepare`.
+ * Between two steps, wait for 330 s and for a third of the longest lease, so that clerks, services and identity files
+ * learn both keys. If a program has the option `registryKey` or `$CLERK_REGISTRY_KEY`, add the new key there after
+ * the step `prepare`.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is not secured, or the step does not follow the last one
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is not secured, or the step does not follow the last
+ *   one
  * @throws {@link ClerkError} `CHANGE_TOO_EARLY` less than 330 s after the last step, unless `force` is set
  * @see [T10](../../docs/background.md#t10)
  */
@@ -300,9 +419,14 @@ const registryKeyFile: RegistryKeyFile & ClientKeysFile = {
   },
 };
 
-/** The changes are recorded in the audit log. */
-function initializeRuntime(data: string, config: ServerConfig): InitializeRuntime {
+/**
+ * Returns the parts that `initialize` and `addOperator` need. Their changes are recorded in the audit log.
+ *
+ * @param isAlone - whether to reject the call while a server uses the database
+ */
+function initializeRuntime(data: string, config: ServerConfig, isAlone: boolean): InitializeRuntime {
   const runtime: ServerRuntime = { ...systemClock, ...systemHashing };
+  const log = usesDatabase(config) ? databaseLog(config, runtime) : undefined;
   return {
     keyFile: registryKeyFile,
     identityFiles: {
@@ -311,28 +435,41 @@ function initializeRuntime(data: string, config: ServerConfig): InitializeRuntim
         new IdentityFile(path, identityRuntime).write({ credentials, registry: [], registryKeys }),
     },
     keys: systemKeys,
+    engine: log?.subject,
     openIdentities: async () => {
-      const store = storeOf(data, runtime);
+      const store = log ?? storeOf(data, runtime);
+      const subject = `Data folder ${quote(data)}`;
+      const folder = log === undefined ? undefined : await openDataFolder(data, subject);
       const changes: OwnChange[] = [];
+      const closeStore = async (): Promise<void> => {
+        await store.close();
+        await folder?.close();
+      };
+      const options: NameServerOptions = {
+        version: packageVersion(),
+        onOwnChange: (change) => changes.push(change),
+      };
       try {
-        const names = await openNameServer(store, runtime, {
-          version: packageVersion(),
-          onOwnChange: (change) => changes.push(change),
-        });
+        await log?.open();
+        if (log !== undefined && isAlone) await untilIdle(log, runtime);
+        const names =
+          'append' in store
+            ? await openSharedNameServer(store, runtime, options)
+            : await openNameServer(store, runtime, options);
         const close = async (): Promise<void> => {
           await names.close();
           try {
-            // Also without a change, so that the log has no gap.
+            // Opens the audit log even without changes, so that it gets no gap at the next start of a server.
             const audit = await openAudit(data, names, config, runtime);
             for (const change of changes) audit.recordOwnChange(change);
             await audit.close();
           } finally {
-            await store.close();
+            await closeStore();
           }
         };
         return { identities: names.identities, close };
       } catch (error) {
-        await store.close();
+        await closeStore();
         throw error;
       }
     },
@@ -364,10 +501,10 @@ function storeOf(data: string, runtime: ServerRuntime): Store {
 }
 
 /**
- * Yields the last lines that a launched service has printed. With `signal`, continues with new lines until the signal
- * aborts. Reads the log file in the data folder; the registry need not run.
+ * Yields the last lines of the output of a launched service. With `signal`, continues with new lines until the signal
+ * aborts. Reads the log file in the data folder, even if the registry is not running.
  *
- * @param name - the canonical name of the service
+ * @param name - canonical name of the service
  * @throws {@link ClerkError} `NAME_NOT_FOUND` when the folder has no log file of the service
  */
 export async function* readLog(
@@ -383,7 +520,7 @@ export async function* readLog(
     throw new ClerkError(
       'NAME_NOT_FOUND',
       isMissing
-        ? `Data folder ${quote(data)} has no log of ${name}; the log begins with the first start of the service, so check the canonical name and the data folder`
+        ? `Data folder ${quote(data)} has no log of ${name}, which is created by the first start of the service; check the canonical name and the data folder`
         : `The log of ${name} cannot be read: ${errorMessage(error)}; check the name and the data folder`,
       { cause: error },
     );
@@ -392,7 +529,7 @@ export async function* readLog(
 
 /** Options of {@link readLog}. */
 export interface ReadLogOptions {
-  /** How many of the last lines are yielded. Default 100. */
+  /** Number of last lines to yield. Default 100. */
   readonly lines?: number;
   /** Ends the iteration. Without a signal, the iteration ends at the end of the log. */
   readonly signal?: AbortSignal;
@@ -400,11 +537,10 @@ export interface ReadLogOptions {
 
 /**
  * Writes the readable records of the damaged data folder `from` to the new folder `to`. Reports the losses. The
- * folder `from` is not changed. After a loss, the new folder has another incarnation and assigns no epoch a second
- * time.
+ * folder `from` is not changed. If records are lost, the new folder has a new incarnation, and does not reuse epochs.
  *
- * @returns undefined when the folder stores the calls of a service; `salvageCalls` of `binding-clerk/service`
- *   salvages such a folder
+ * @returns undefined when the folder contains the calls of a service; use `salvageCalls` of `binding-clerk/service`
+ *   for such a folder
  * @throws {@link ClerkError} `CONFIG_INVALID` when `from` is not a folder, or `to` exists and is not empty
  * @throws {@link ClerkError} `REGISTRY_INVALID` when nothing can be read
  * @throws {@link ClerkError} `FORBIDDEN` when a server uses the folder `from`
@@ -420,5 +556,5 @@ export function salvageData(from: string, to: string): Promise<SalvageReport | u
 
 function connectableUrl(scheme: string, host: string, port: number): string {
   const reachable = { '0.0.0.0': '127.0.0.1', '::': '::1' }[host] ?? host;
-  return `${scheme}://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`;
+  return `${scheme}://${urlHost(reachable)}:${port}`;
 }

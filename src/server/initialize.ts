@@ -1,9 +1,10 @@
-/** The identity files in the data folder of a secured registry. */
+/** Creates and checks the identity files in the data folder of a secured registry. */
 import type { CheckedCredentials, KeyTools } from '../core/credentials.js';
 import { quote } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import type { KeyPin } from '../core/key-pin.js';
 import type { IdentityService } from './ports.js';
+import type { SharedLog } from './shared-log.js';
 import { operatorPath, registryKeyPath, registryName, type RegistryKeyFile } from './registry-key.js';
 
 /** The first operator, which has all rights. */
@@ -11,7 +12,7 @@ const operatorName = '/operator';
 
 /** An initialized data folder. */
 export interface InitializedRegistry {
-  /** Key with which clients recognize the registry: the option `registryKey` of a clerk. */
+  /** Key of the registry, for the option `registryKey` of a clerk. */
   readonly registryKey: string;
   /** Path of the identity file of the operator, which has all rights on all names. */
   readonly operator: string;
@@ -21,6 +22,13 @@ export interface InitializedRegistry {
 export interface NewOperatorOptions {
   /** Data folder of the registry. */
   readonly data: string;
+  /**
+   * URL of the database that stores the names, as in the option `store` of `startServer`. Default: the names are in
+   * `data`.
+   */
+  readonly store?: string | SharedLog;
+  /** File of mode 0600 that contains the URL, in place of `store`. */
+  readonly storeFile?: string;
   /** Path of the new identity file. Default: `operator.identity` in the data folder. */
   readonly file?: string;
   /** Whether all other keys and unused tokens of the operator are revoked. Default false. */
@@ -38,7 +46,9 @@ export interface InitializeRuntime {
   readonly keyFile: RegistryKeyFile;
   readonly identityFiles: IdentityFiles;
   readonly keys: Pick<KeyTools, 'create'>;
-  /** Opens the identities in the data folder. */
+  /** The database that stores the identities, for messages; undefined when they are in the data folder. */
+  readonly engine: string | undefined;
+  /** Opens the identities. */
   readonly openIdentities: () => Promise<{
     readonly identities: IdentityService;
     close(): Promise<void>;
@@ -48,22 +58,29 @@ export interface InitializeRuntime {
 /** Creates the keys of the registry and of the first operator. After a crash, the next call completes the work. */
 export async function initialize(
   data: string,
-  { keyFile, identityFiles, keys, openIdentities }: InitializeRuntime,
+  { keyFile, identityFiles, keys, engine, openIdentities }: InitializeRuntime,
 ): Promise<InitializedRegistry> {
   const store = await openIdentities();
   try {
     if (keyFile.read(registryKeyPath(data)) !== undefined)
       throw new ClerkError(
         'FORBIDDEN',
-        `Data folder ${quote(data)} is initialized already; use the identity of its operator, or another folder`,
+        `Data folder ${quote(data)} is already initialized; use the identity of its operator, or another folder`,
       );
     const registry = keys.create(registryName);
     const path = operatorPath(data);
-    const operator = identityFiles.read(path) ?? keys.create(operatorName);
+    const present = identityFiles.read(path);
+    const isOperator = present !== undefined && store.identities.ownerOf(present.pin) !== undefined;
+    if (engine !== undefined && store.identities.isInitialized && !isOperator)
+      throw new ClerkError(
+        'FORBIDDEN',
+        `The registry in ${engine} is already secured; copy the file registry.identity from the data folder of another server to ${quote(registryKeyPath(data))}`,
+      );
+    const operator = present ?? keys.create(operatorName);
     await identityFiles.write(path, operator, [registry.pin]);
     if (store.identities.ownerOf(operator.pin)?.principal !== operatorName)
       await store.identities.enrolOperator(operatorName, operator.pin);
-    // A server is secured as soon as this file exists, so it is the last step.
+    // This file is written last, because it makes the next start of the server secured.
     await keyFile.write(registryKeyPath(data), { credentials: registry, pins: [registry.pin] });
     return Object.freeze({ registryKey: registry.pin, operator: path });
   } finally {
@@ -92,7 +109,7 @@ export async function addOperator(
         `Identity file ${quote(file)} has a valid key; use the file, choose another file, or revoke the other keys of the operator`,
       );
     const operator = keys.create(operatorName);
-    // After a crash, a key in the file that is not enrolled is replaced by the next call.
+    // The file is written first. If a crash follows, the next call replaces its key, which is not enrolled.
     await identityFiles.write(file, operator, registry.pins);
     await identities.replaceOperator(operatorName, operator.pin, revokeOthers);
     return Object.freeze({ registryKey: registry.credentials.pin, operator: file });
@@ -102,13 +119,29 @@ export async function addOperator(
 }
 
 /**
- * A registry must not become open because a file is missing.
+ * Checks that a registry has both a key and identities, or neither. A missing file must not turn a secured registry
+ * into an open one.
  *
  * @throws {@link ClerkError} `IDENTITY_INVALID` when only the key or only the identities exist
  * @see [C7.8](../../docs/guarantees.md#c7-8)
  */
-export function checkInitialized(data: string, hasKey: boolean, { isInitialized }: IdentityService): void {
+export function checkInitialized(
+  data: string | undefined,
+  hasKey: boolean,
+  { isInitialized }: IdentityService,
+  engine: string | undefined,
+): void {
   if (hasKey === isInitialized) return;
+  if (engine !== undefined)
+    throw new ClerkError(
+      'IDENTITY_INVALID',
+      data === undefined
+        ? `The registry in ${engine} is secured, so each of its servers needs a data folder with the key of the registry; set the data folder, and copy registry.identity from another server to it`
+        : !hasKey
+          ? `The registry in ${engine} is secured, but the file ${quote(registryKeyPath(data))} is missing; copy it from the data folder of another server`
+          : `Data folder ${quote(data)} has a registry key, but the registry in ${engine} is not secured; check the store URL, or run clerk init with a new data folder`,
+    );
+  if (data === undefined) return;
   throw new ClerkError(
     'IDENTITY_INVALID',
     !hasKey

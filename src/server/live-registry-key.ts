@@ -17,8 +17,8 @@ export interface LiveRegistryKeyOptions {
 const minReadIntervalMs = 1_000;
 
 /**
- * The key of a running registry. The file is read at most once a second, while connections and requests arrive. While
- * the file cannot be read, the last key stays in use.
+ * The key of a running registry, which another process may replace in its file. Connections and requests cause a read
+ * of the file, at most once a second. If the file cannot be read, the last key stays in use.
  */
 export class LiveRegistryKey implements RegistryKey {
   readonly #options: LiveRegistryKeyOptions;
@@ -59,7 +59,7 @@ export class LiveRegistryKey implements RegistryKey {
       this.#state = state;
       for (const listener of this.#listeners) listener();
     } catch (error) {
-      const message = `The last key of the registry stays in use: ${errorMessage(error)}`;
+      const message = `The registry key was not reloaded from its file, and the last key stays in use: ${errorMessage(error)}`;
       if (message !== this.#logged) logger.error(message);
       this.#logged = message;
     }

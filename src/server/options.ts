@@ -1,9 +1,12 @@
-import { isLocal, parseAddress } from '../core/address.js';
+import { isLoopbackHost } from '../core/address.js';
 import { describeValue, quote } from '../core/describe-value.js';
-import { ClerkError } from '../core/errors.js';
+import { configError } from '../core/errors.js';
+import { isObject } from '../core/is-object.js';
 import { escapingLogger, type Logger } from '../core/logger.js';
 import { limits } from '../protocol/limits.js';
+import { advertisedHosts, parseAdvertise } from './advertised-urls.js';
 import type { ServerRuntime } from './ports.js';
+import type { SharedLog } from './shared-log.js';
 
 /** Options of {@link startServer}. Every option is optional; an unknown option is an error. */
 export interface ServerOptions {
@@ -11,8 +14,9 @@ export interface ServerOptions {
   readonly port?: number;
   /**
    * Address to listen on; `localhost` is 127.0.0.1 and ::1. Default 127.0.0.1, which only clients on this machine can
-   * reach. Without an initialized data folder, the server has no authentication: each client that can connect can change
-   * names and start services. Another address than loopback then needs the option `insecure`.
+   * reach. Without an initialized data folder, the server has no authentication: each client that can connect can
+   * change names and start services. Such a server needs the option `insecure` to listen at an address that is not
+   * loopback.
    */
   readonly host?: string;
   /**
@@ -20,21 +24,43 @@ export interface ServerOptions {
    */
   readonly data?: string;
   /**
+   * URL of a database that stores the names, so that several servers can share them:
+   * `etcd://user:password@a:2379,b:2379/prefix`, or `postgres://user:password@host/database?schema=clerk`, which
+   * needs the package `pg`. `data` then contains only the keys of a secured registry, the audit log and the logs of
+   * services. Messages never contain the password. A {@link SharedLog} is an adapter of your own to another database.
+   * Default: the names are in `data`, or in memory without `data`.
+   *
+   * @see [Several servers over one engine](../../docs/engines.md)
+   */
+  readonly store?: string | SharedLog;
+  /** File of mode 0600 that contains the URL of the database, in place of `store`. Default none. */
+  readonly storeFile?: string;
+  /**
+   * URL at which clients reach this server, or 1 to 16 such URLs of it, best first. Each server of one database registers
+   * itself with its URLs in `/clerk/registry`, so that clients that know one server learn the others. The host names
+   * in the URLs count as `allowedHosts`. `false`: clients do not learn of this server. Default: the address at which the
+   * server listens; on all interfaces, the addresses of the host. A server whose port is published by a container needs
+   * the option. Needs `store` or `storeFile`.
+   *
+   * @see [G11](../../docs/background.md#g11)
+   */
+  readonly advertise?: string | readonly string[] | false;
+  /**
    * Folder with the manifests of the services that the server may start on this host. Without this option, the server
    * starts no service.
    */
   readonly manifests?: string;
   /**
-   * Whether a copy of a data folder counts as the original. By default, a registry that opens a copy takes a new
-   * incarnation, and ignores the processes that the registry of the original has started. Set this option if the
-   * original will not be used again, such as after a restore. Unused tokens are cancelled in a copy, with and without
-   * this option. Needs `data`. Default false.
+   * Whether to use a copy of a data folder as the original. By default, a registry that opens a copy starts a new
+   * incarnation, and does not manage the processes that the original has started. Set this option if the original
+   * will not be used again, such as after a restore. Unused tokens are cancelled in a copy, with and without this
+   * option. Needs `data`. Default false.
    *
    * @see [C6.7](../../docs/guarantees.md#c6-7)
    */
   readonly adopt?: boolean;
   /**
-   * Whether a server without authentication may listen at another address than loopback. Each response then has the
+   * Whether a server without authentication may listen at an address that is not loopback. Each response then has the
    * header `clerk-insecure: 1`. Default false.
    *
    * @see [C7.8](../../docs/guarantees.md#c7-8)
@@ -57,19 +83,20 @@ export interface ServerOptions {
    */
   readonly maxWatches?: number;
   /**
-   * Maximum number of names that one principal may create: services, links and directories, also those that a
-   * registration creates; 1 to 10,000,000. A name counts for the principal that has created it until it is removed.
-   * Further names fail with `LIMIT_EXCEEDED`, and the server logs a warning. Default 100,000.
+   * Maximum number of names that one principal may create, 1 to 10,000,000. Counts services, links and directories,
+   * including services that a registration creates. A name counts for the principal that has created it until it is
+   * removed. Further names fail with `LIMIT_EXCEEDED`, and the server logs a warning. Default 100,000.
    */
   readonly maxNamesPerPrincipal?: number;
   /**
-   * Longest guarantee of a name, in ms; 0 to 604,800,000. A longer one fails with `LIMIT_EXCEEDED`. Default 3,600,000.
+   * Maximum guarantee of a name, in ms; 0 to 604,800,000. A request with a longer guarantee fails with
+   * `LIMIT_EXCEEDED`. Default 3,600,000.
    */
   readonly maxGuaranteedMs?: number;
   /**
-   * Maximum number of open connections, 1 to 10,000,000. Default 4,096. A further connection closes the connection of
-   * the largest holder that has had no request for the longest time, and the server logs a warning. Connections that
-   * renew leases are closed last.
+   * Maximum number of open connections, 1 to 10,000,000. Default 4,096. At the limit, a new connection closes the
+   * longest idle connection of the principal with the most connections, and the server logs a warning. Connections
+   * that renew leases are closed last.
    */
   readonly maxConnections?: number;
   /**
@@ -77,7 +104,7 @@ export interface ServerOptions {
    * Default 32.
    */
   readonly ipv4PrefixLength?: number;
-  /** The same for IPv6 addresses, 0 to 128. Default 64. */
+  /** Number of leading bits of an IPv6 address that identify a principal, 0 to 128. Default 64. */
   readonly ipv6PrefixLength?: number;
   /**
    * Maximum number of names: services, links and directories; 1 to 10,000,000. A million names need about 250 MB of
@@ -85,13 +112,13 @@ export interface ServerOptions {
    */
   readonly maxNames?: number;
   /**
-   * Whether the server records every change and every refused request in the folder `audit` of the data folder. While
-   * a record cannot be written, changes are refused. Needs `data`. Default: true for a secured registry.
+   * Whether the server records every change and every rejected request in the folder `audit` of the data folder.
+   * While the log cannot be written, the server rejects changes. Needs `data`. Default: true for a secured registry.
    *
    * @see [C7.9](../../docs/guarantees.md#c7-9)
    */
   readonly audit?: boolean;
-  /** A file of the audit log with this size is followed by a new file, in bytes; 65,536 to 1 GiB. Default 8 MiB. */
+  /** Size at which the audit log starts a new file, in bytes; 65,536 to 1 GiB. Default 8 MiB. */
   readonly maxAuditFileBytes?: number;
   /** Maximum number of files of the audit log, 2 to 10,000. The oldest file is removed. Default 16. */
   readonly maxAuditFiles?: number;
@@ -112,6 +139,9 @@ const optionNames = {
   port: true,
   host: true,
   data: true,
+  store: true,
+  storeFile: true,
+  advertise: true,
   manifests: true,
   adopt: true,
   insecure: true,
@@ -190,6 +220,11 @@ export function toServerConfig(options: ServerOptions) {
     throw configError(`Option audit must be true or false; got ${describeValue(audit)}`);
   if (audit === true && options.data === undefined)
     throw configError('Option audit needs the option data, because the audit log is in the data folder');
+  const advertise = parseAdvertise(options.advertise);
+  if (options.advertise !== undefined && options.store === undefined && options.storeFile === undefined)
+    throw configError(
+      'Option advertise needs the option store or storeFile, because only servers of one database name each other',
+    );
   if (typeof adopt !== 'boolean')
     throw configError(`Option adopt must be true or false; got ${describeValue(adopt)}`);
   if (typeof insecure !== 'boolean')
@@ -208,10 +243,12 @@ export function toServerConfig(options: ServerOptions) {
     port,
     host,
     data: checkFolder(options.data, 'data'),
+    ...checkStore(options),
+    advertise,
     manifests: checkFolder(options.manifests, 'manifests'),
     adopt,
     insecure,
-    allowedHosts,
+    allowedHosts: [...allowedHosts, ...advertisedHosts(advertise)],
     maxRegistrations,
     maxWatches,
     maxNames,
@@ -229,12 +266,12 @@ export function toServerConfig(options: ServerOptions) {
 }
 
 /**
- * Returns whether a server without authentication is reachable from other hosts.
+ * Returns whether other hosts can reach a server without authentication.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the server is reachable without the option `insecure`
+ * @throws {@link ClerkError} `CONFIG_INVALID` when other hosts can reach it and the option `insecure` is not set
  */
 export function checkInsecure({ host, insecure }: ServerConfig): boolean {
-  if (isLoopback(host)) return false;
+  if (isLoopbackHost(host)) return false;
   if (insecure) return true;
   throw configError(
     `A server without authentication must listen at a loopback address; got host ${quote(host)}; secure the data folder with clerk init, or set the option insecure (--insecure) if a firewall protects the port`,
@@ -249,12 +286,18 @@ function checkCounts(counts: Readonly<Record<string, unknown>>): void {
       );
 }
 
-function isLoopback(host: string): boolean {
-  try {
-    return isLocal(parseAddress(`tcp://${host.includes(':') ? `[${host}]` : host}:1`));
-  } catch {
-    return false;
-  }
+/**
+ * Checks the options `store` and `storeFile`. Errors do not contain the value of `store`, because it may contain a
+ * password.
+ */
+function checkStore({ store, storeFile }: ServerOptions): Pick<ServerOptions, 'store' | 'storeFile'> {
+  if (store !== undefined && !isNonEmptyString(store) && !isObject(store))
+    throw configError("Option store must be the URL of a database, such as 'etcd://10.0.0.7:2379/clerk'");
+  if (storeFile !== undefined && !isNonEmptyString(storeFile))
+    throw configError(`Option storeFile must be the path of a file; got ${describeValue(storeFile)}`);
+  if (store !== undefined && storeFile !== undefined)
+    throw configError('Options store and storeFile must not both be set; remove one of them');
+  return { ...(store !== undefined && { store }), ...(storeFile !== undefined && { storeFile }) };
 }
 
 function checkFolder(value: unknown, option: string): string | undefined {
@@ -268,8 +311,4 @@ function isNonEmptyString(value: unknown): value is string {
 
 function isIntegerBetween(value: unknown, min: number, max: number): boolean {
   return typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max;
-}
-
-function configError(message: string): ClerkError {
-  return new ClerkError('CONFIG_INVALID', message);
 }

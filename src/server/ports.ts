@@ -1,4 +1,4 @@
-/** The interfaces between the folders of the server. Folders of the server import this file, and never each other. */
+/** The interfaces between the folders of the server. Each folder imports this file and no other folder. */
 import type { CallActivity } from '../core/call-activity.js';
 import type { Clock } from '../core/clock.js';
 import type { CheckedCredentials } from '../core/credentials.js';
@@ -19,11 +19,13 @@ import type {
   WhoisResponse,
 } from '../protocol/lookup-messages.js';
 import type {
+  CancelRequest,
   ChangeResponse,
   DefineRequest,
   DirectoryRequest,
   DirectoryResponse,
   ExportLine,
+  ImportOptions,
   ImportResponse,
   LaunchRule,
   LinkRequest,
@@ -50,26 +52,29 @@ export interface RecordChange {
 }
 
 /**
- * Durable store of records. The server is the only writer, and never runs two writes at once. Each implementation
- * must pass `test/server/store/store-suite.ts`.
+ * Durable store of records. The server is the only writer, and never runs two writes at the same time. Each
+ * implementation must pass `test/server/store/store-suite.ts`.
  */
 export interface Store {
   load(): Promise<ReadonlyMap<string, string>>;
-  /** After `load`: {@link DataFolder.identity} of the folder that holds the records. Default: undefined. */
+  /** {@link DataFolder.identity} of the folder with the records; set after `load`. Default: undefined. */
   readonly folderIdentity?: string | undefined;
   /**
    * Writes all changes or none. Resolves when the changes survive a power failure. After a rejected write, the server
-   * is read-only until `recover` resolves.
+   * rejects all changes until `recover` resolves.
    *
    * @see [C5.1](../../docs/guarantees.md#c5-1), [C5.7](../../docs/guarantees.md#c5-7)
    */
   write(changes: readonly RecordChange[]): Promise<void>;
   /**
-   * Called after a rejected write, again and again. Resolves when writes may succeed again, and the changes of the
-   * rejected write are removed.
+   * Called after a rejected write, repeatedly until it resolves. Removes the changes of the rejected write. Resolves
+   * when writes can succeed again.
    */
   recover(): Promise<void>;
-  /** Receives changes that the server applies only in memory, after a rejected write. Default: ignored. */
+  /**
+   * Receives changes that the server has made only in memory, because the store has rejected a write. Default:
+   * ignored.
+   */
   onUnsaved?(changes: readonly RecordChange[]): void;
   close(): Promise<void>;
 }
@@ -81,12 +86,13 @@ export type {
   IdentityService,
   InstanceOfKey,
   KeyOwner,
+  RightsBelow,
 } from './identity-service.js';
 export type { AuditEntry, AuditLog, AuditQuery, OwnChange } from './audit-log.js';
 
 /** The key of a secured registry, which another process may replace. */
 export interface RegistryKey {
-  /** The key that the registry proves, and with which it signs tickets. */
+  /** Present key, which the registry uses for connections and tickets. */
   readonly credentials: CheckedCredentials;
   /** The keys that clients and services must accept, the present key first. */
   readonly pins: readonly KeyPin[];
@@ -106,44 +112,58 @@ export interface NameService {
   resolveJson(name: string): string | undefined;
   /** The result omits names that are not visible, except as `next`. */
   list(glob: string, after: string | undefined, maxEntries: number, isVisible?: NameVisibility): ListResponse;
-  /** The result omits names that are not visible. */
-  search(glob: string, filter: Readonly<Record<string, string>>, isVisible?: NameVisibility): SearchResponse;
-  /** Like `search`. Lets the event loop handle other work, and shows each change of several names whole or not at all. */
+  /** The result omits names that are not visible, except as `next`. */
+  search(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    after?: string,
+    isVisible?: NameVisibility,
+  ): SearchResponse;
+  /**
+   * Like `search`, but other work can run in between. A change of several names is either completely in the result or
+   * not at all.
+   */
   searchInSlices(
     glob: string,
     filter: Readonly<Record<string, string>>,
+    after?: string,
     isVisible?: NameVisibility,
   ): Promise<SearchResponse>;
   /**
-   * Does work that reads many names, and yields the cost of each of its parts. The work begins again after a change of
-   * several names.
+   * Runs work that reads many names in slices. The iterator yields the cost of each part. After a change of several
+   * names, the work starts again.
    *
-   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when such changes follow each other too fast
+   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when such changes interrupt the work too often
    */
   readInSlices<T>(start: () => Iterator<number, T>): Promise<T>;
+  /** Returns a visible name that is similar to an absent name, as a hint. Does not restart guarantees. */
+  nearName(name: string, isVisible?: NameVisibility): string | undefined;
   whois(address: string): WhoisResponse;
   /**
-   * Follows the links in a name. The result may be the name of no entry. Returns undefined when the links form a cycle
-   * or contain an unknown directory identifier. Restarts no guarantee.
+   * Follows the links in a name. There may be no entry at the result. Returns undefined when the links form a cycle
+   * or contain an unknown directory identifier. Does not restart guarantees.
    */
   canonicalOf(name: string): string | undefined;
   /** Revision of the store when it was opened; 0 for an empty store. */
   readonly openedRevision: number;
   status(): StatusResponse & StatusTotals;
-  /** The last saved position: incarnation, revision and mark. Each client returns the last position that it has seen. */
+  /** The present revision and incarnation, which each response contains. */
+  readonly present: { readonly revision: string; readonly incarnation: string };
+  /** The last saved position: incarnation, revision and mark. Each client sends its last position with its requests. */
   readonly position: string;
   /**
-   * Checks positions that a client has returned, separated by commas. If they show that the registry has lost changes,
-   * the promise resolves when the new incarnation of the registry is durable. Otherwise returns undefined. The promise
-   * never rejects.
+   * Checks the positions of a request, separated by commas. Returns undefined if they show no loss. If they show that
+   * the registry has lost changes, the promise resolves when a new incarnation is durable. The promise never rejects.
    */
   checkPositions(positions: string): Promise<void> | undefined;
-  /** Since this process started. */
+  /** Number of expired registrations since this process started. */
   readonly expiredRegistrations: number;
+  /** Number of ended instances whose last epochs are stored. */
+  readonly fenceCount: number;
   readonly healthStats: {
-    /** Since this process started. */
+    /** Number of client reports since this process started. */
     readonly reports: number;
-    /** Endpoints in these reports. */
+    /** Number of endpoints in these reports. */
     readonly endpointReports: number;
     /** How often an endpoint became suspect since this process started. */
     readonly suspectTransitions: number;
@@ -151,19 +171,31 @@ export interface NameService {
   };
   exportLines(): IterableIterator<ExportLine>;
 
-  // A secured registry refuses a change without `caller`.
+  // A secured registry rejects a change without `caller`.
   define(request: DefineRequest, caller?: Caller): Promise<ChangeResponse>;
   link(request: LinkRequest, caller?: Caller): Promise<ChangeResponse>;
   directory(request: DirectoryRequest, caller?: Caller): Promise<DirectoryResponse>;
   move(request: MoveRequest, caller?: Caller): Promise<ChangeResponse>;
+  cancel(request: CancelRequest, caller?: Caller): Promise<ChangeResponse>;
   remove(request: RemoveRequest, caller?: Caller): Promise<ChangeResponse>;
   register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse>;
+  /**
+   * Must be called before `renew`, which may be called when the promise has resolved. Returns undefined when `renew`
+   * may be called at once. In a registry with one server, this is always so.
+   *
+   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` through the promise, when this server may not renew leases
+   */
+  prepareRenewals(request: RenewRequest): Promise<void> | undefined;
   renew(request: RenewRequest, caller?: Caller): RenewResponse;
   /** Never throws. Ignores unknown endpoints. */
   report(request: ReportRequest, caller: Caller): void;
-  /** Without `caller`, the server itself withdraws the endpoint, and needs no secret. */
+  /** Withdraws an endpoint. `caller` is undefined when the server itself withdraws it, which needs no secret. */
   withdraw(request: WithdrawRequest, caller?: Caller): Promise<ChangeResponse>;
-  importLines(lines: readonly ExportLine[], caller?: Caller): Promise<ImportResponse>;
+  importLines(
+    lines: readonly ExportLine[],
+    caller?: Caller,
+    options?: ImportOptions,
+  ): Promise<ImportResponse>;
 
   /** Opens a watch. `onEvent` is called with each event in order, but never before `watch` has returned. */
   watch(options: WatchOptions): OpenWatch;
@@ -173,15 +205,19 @@ export interface NameService {
    */
   isSuspect(name: string, id: string): boolean;
   /**
-   * Called for each report that a registered endpoint is unreachable. Returns a function that removes the listener.
+   * Calls `listener` for each report that a registered endpoint is unreachable. Returns a function that removes the
+   * listener.
    */
   onUnreachable(listener: (id: string) => void): () => void;
   /**
-   * Called when a write to the store has failed, so that changes are rejected until the store recovers. Returns a
-   * function that removes the listener.
+   * Calls `listener` when a write to the store has failed. Changes are then rejected until the store recovers.
+   * Returns a function that removes the listener.
    */
   onStoreFailed(listener: (failure: ClerkError) => void): () => void;
-  /** Called for each renewal that states the calls of the service. Returns a function that removes the listener. */
+  /**
+   * Calls `listener` for each renewal that states the calls of the service. Returns a function that removes the
+   * listener.
+   */
   onActivity(listener: (id: string, activity: CallActivity) => void): () => void;
   /**
    * Calls `listener` for each durable registration of an endpoint that accepts connections. Returns a function that
@@ -191,10 +227,25 @@ export interface NameService {
 
   readonly launches: LaunchRecords;
   readonly identities: IdentityService;
-  /** Returns undefined as `rule` for a service without a launch rule. */
+  /** Returns the launch rule of a service; `rule` is undefined if there is none. */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
+  /** Undefined in a registry with one server. */
+  readonly servers?: ServerList | undefined;
+
   close(): Promise<void>;
+}
+
+/** The servers of a registry with several servers. */
+export interface ServerList {
+  /** Value of the header `clerk-servers`; undefined while no server has announced itself. */
+  readonly statement: string | undefined;
+  /**
+   * Registers this server in the name space, and keeps it registered until the name service is closed.
+   *
+   * @param addresses - 1 to 16 valid addresses at which clients reach this server, best first
+   */
+  announce(addresses: readonly string[]): void;
 }
 
 /** Whether a caller may see a name. By default, every name is visible. */
@@ -204,11 +255,11 @@ export interface WatchOptions {
   readonly id: string;
   readonly globs: readonly string[];
   readonly since: { readonly incarnation: string; readonly revision: string } | undefined;
-  /** The watch sends no event with another name. A link to a name that is not visible looks deleted. */
+  /** Which names the watch may show. A link to an invisible name appears as deleted. */
   readonly isVisible?: NameVisibility;
   /**
-   * Receives each event, including heartbeats. A client that has received the event can resume from `revision`, of which
-   * `position` is the full form.
+   * Receives each event, including heartbeats. After this event, a client can resume from `revision`. `position` is
+   * its full form with incarnation and mark.
    */
   readonly onEvent: (event: WatchEvent, revision: string, position: string) => void;
   /**
@@ -218,6 +269,8 @@ export interface WatchOptions {
 }
 
 export interface OpenWatch {
+  /** Total length of all names and globs of the watch, in characters. */
+  readonly globBytes: number;
   edit(add: readonly string[], remove: readonly string[]): void;
   /** Sends `resync`, a full snapshot and `current`, after events were dropped for a slow client. */
   resync(reason: string): void;
@@ -246,20 +299,51 @@ export interface LaunchRecord {
   readonly redeemed: boolean;
   /** Addresses of the registration that redeemed the ticket. The launcher connects to no other address. */
   readonly addresses?: readonly string[];
-  /** Result of `manifestVersion` at the start. Absent in a record of an earlier version. */
+  /** Identity of the host in the same registration. The process may run in another network namespace. */
+  readonly hostId?: string;
+  /** Dead endpoints that this process replaces. They are withdrawn when it has registered. Default: none. */
+  readonly replaces?: readonly ReplacedEndpoint[];
+  /** Result of `manifestVersion` at the start. Absent in a record that an old release has stored. */
   readonly manifestVersion?: string;
-  /** In ms since 1970, for display only. */
+  /** Wall-clock time of the start, in ms since 1970, for display only. */
   readonly startedAt: number;
   /** Owner mark of the data folder at the start. The process carries the mark in its environment. */
   readonly owner: string;
+  /** The server that has started the process, and its host. Absent in a registry with one server. */
+  readonly server?: string;
+  readonly host?: string;
+}
+
+/** A dead endpoint that the launcher did not start. */
+export interface ReplacedEndpoint {
+  readonly id: string;
+  readonly epoch: number;
 }
 
 export type LaunchIntent = Omit<
   LaunchRecord,
-  'epoch' | 'state' | 'pid' | 'startTicks' | 'key' | 'redeemed' | 'addresses' | 'owner'
+  | 'epoch'
+  | 'state'
+  | 'pid'
+  | 'startTicks'
+  | 'key'
+  | 'redeemed'
+  | 'addresses'
+  | 'hostId'
+  | 'owner'
+  | 'server'
+  | 'host'
 >;
 
+export interface IntentConditions {
+  /** Whether to start an instance even if the service has callable endpoints. */
+  readonly isBeside: boolean;
+  /** Ids of endpoints that were found dead. */
+  readonly deadIds: readonly string[];
+}
+
 export interface LaunchRecords {
+  /** Returns the launch records of this host that no other server supervises. */
   all(): readonly LaunchRecord[];
   /**
    * Assigns an epoch to a start. The epoch and the record are durable when the promise resolves.
@@ -267,6 +351,13 @@ export interface LaunchRecords {
    * @see [C6.2](../../docs/guarantees.md#c6-2)
    */
   recordIntent(intent: LaunchIntent): Promise<LaunchRecord>;
+  /**
+   * Like the form with one argument. With several servers, resolves with undefined when another server starts the
+   * service, or the service has an endpoint.
+   */
+  recordIntent(intent: LaunchIntent, conditions: IntentConditions): Promise<LaunchRecord | undefined>;
+  /** Whether another server is starting the service. */
+  isStartingElsewhere(name: string): boolean;
   update(record: LaunchRecord): Promise<void>;
   remove(name: string, instance: string): Promise<void>;
 }
@@ -282,11 +373,17 @@ export interface Launcher {
   stop(request: StopRequest): Promise<StopResponse>;
   /**
    * Reads the manifest of a service again, resets the start backoff, and starts the service again. With `rolling`,
-   * replaces the running instances one by one. Otherwise, first stops them. When the manifest is invalid, changes nothing.
+   * replaces the running instances one by one; without it, stops them first. An invalid manifest changes nothing.
    */
   reset(request: ResetRequest, signal?: AbortSignal): Promise<LaunchResponse>;
   outdated(): readonly OutdatedInstance[];
-  hasManifest(manifest: string): boolean;
-  /** The started services keep running. @see [T6](../../docs/background.md#t6) */
+  /**
+   * Checks the launch rule of a service. Accepts a manifest that is not on this host, because it may be on another
+   * host.
+   *
+   * @throws {@link ClerkError} `FORBIDDEN` when the manifest is on this host and is not for this service
+   */
+  checkRule(name: string, rule: LaunchRule): void;
+  /** Closes the launcher. The started services keep running. @see [T6](../../docs/background.md#t6) */
   close(): Promise<void>;
 }

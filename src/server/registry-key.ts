@@ -1,4 +1,4 @@
-/** The key of a registry, and its rotation, in the file `registry.identity` of the data folder. */
+/** Rotates the key of a registry, which is in the file `registry.identity` of the data folder. */
 import { join } from 'node:path';
 import type { CheckedCredentials, KeyTools } from '../core/credentials.js';
 import { quote } from '../core/describe-value.js';
@@ -9,13 +9,13 @@ import type { KeyPin } from '../core/key-pin.js';
 export const registryName = '/registry';
 
 export interface RegistryKeyState {
-  /** The key that the registry proves, and with which it signs tickets. */
+  /** Present key, which the registry uses for connections and tickets. */
   readonly credentials: CheckedCredentials;
-  /** The next key of a rotation, before the switch. */
+  /** Next key of a rotation, between the steps `prepare` and `switch`. */
   readonly next?: CheckedCredentials | undefined;
   /** The keys that clients and services must accept, the present key first. */
   readonly pins: readonly KeyPin[];
-  /** When the last step of a rotation was made, in ms since 1970. */
+  /** Time of the last step of a rotation, in ms since 1970. */
   readonly changedAt?: number | undefined;
 }
 
@@ -27,18 +27,18 @@ export interface RegistryKeyFile {
 }
 
 /**
- * A step of the rotation of a registry key. `prepare` creates the next key, `switch` makes the registry prove it, and
- * `retire` ends the former key.
+ * A step of the rotation of a registry key. `prepare` creates the next key, `switch` makes the registry use it, and
+ * `retire` removes the former key.
  */
 export type RegistryKeyStep = 'prepare' | 'switch' | 'retire';
 
 /** The result of a step of the rotation of a registry key. */
 export interface RegistryKeyRotation {
-  /** The key that the registry proves after the step. */
+  /** The key that the registry uses after the step. */
   readonly registryKey: KeyPin;
   /** The keys that clients and services must accept after the step. */
   readonly registryKeys: readonly KeyPin[];
-  /** The step that follows, or undefined after the last step. */
+  /** The next step; undefined after the last step. */
   readonly next: RegistryKeyStep | undefined;
   /** Time until the next step is possible, in ms. */
   readonly nextInMs: number;
@@ -46,7 +46,7 @@ export interface RegistryKeyRotation {
 
 /** Port to an identity file of a client of the registry. */
 export interface ClientKeysFile {
-  /** Replaces the registry keys in the file, if the file exists and has one of them. */
+  /** Replaces the registry keys in the file, if the file exists and contains one of them. */
   updateRegistryKeys(path: string, pins: readonly KeyPin[]): Promise<void>;
 }
 
@@ -63,9 +63,9 @@ interface RotationRuntime {
 }
 
 /**
- * Time between two steps, in ms. After the step `prepare`, each clerk that makes calls requests a ticket within this
- * time, and learns the next key. After the step `switch`, the last ticket of the former key ends: 5 min, and 30 s for
- * different clocks.
+ * Minimum time between two steps, in ms. After `prepare`, each clerk that makes calls requests a ticket within this
+ * time, and so learns the next key. After `switch`, the last ticket of the former key expires within this time: 5
+ * min, and 30 s of clock difference.
  */
 export const rotationStepMs = 330_000;
 
@@ -79,7 +79,7 @@ export function operatorPath(data: string): string {
 
 /**
  * Makes one step of a rotation, and updates the identity file of the operator in the data folder. A repeated step
- * changes nothing, except what a crash has left undone.
+ * only completes a step that a crash has interrupted.
  *
  * @throws {@link ClerkError} `CHANGE_TOO_EARLY` less than 330 s after the last step, unless forced
  * @see [Decision 095](../../docs/decisions/095-registry-key-in-three-steps.md)
@@ -104,7 +104,7 @@ export async function rotateKey(
   if (waitMs > 0)
     throw new ClerkError(
       'CHANGE_TOO_EARLY',
-      `The step ${step} must follow the step before it by ${rotationStepMs / 1_000} s, so that clients know the next key; repeat it in ${Math.ceil(waitMs / 1_000)} s`,
+      `The step ${step} must not come earlier than ${rotationStepMs / 1_000} s after the previous step, so that clients learn the next key; retry in ${Math.ceil(waitMs / 1_000)} s`,
       { remainingMs: waitMs },
     );
   const changed = { ...next, changedAt: wallNow() };
@@ -113,7 +113,7 @@ export async function rotateKey(
   return describeRotation(changed, wallNow());
 }
 
-/** Returns `state` when the step was made already. */
+/** Returns the state after a step; returns `state` itself when the step was already made. */
 function stepFrom(
   state: RegistryKeyState,
   step: RegistryKeyStep,
@@ -123,7 +123,7 @@ function stepFrom(
   const isSwitched = next === undefined && pins.length > 1;
   if (step === 'prepare') {
     if (next !== undefined) return state;
-    if (isSwitched) throw orderError('The last rotation has not ended; make its step retire first');
+    if (isSwitched) throw orderError('The last rotation is not complete; make its step retire first');
     const prepared = keys.create(registryName, credentials.algorithm);
     return { credentials, next: prepared, pins: [credentials.pin, prepared.pin] };
   }

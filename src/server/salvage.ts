@@ -5,9 +5,9 @@ import { readSalvage, writeSalvage, type SalvageHost } from '../core/journal/sal
 import { repairRecords } from './naming/repair-records.js';
 import { lossOf, RecordCollector, writeRecords } from './store/salvage-registry.js';
 
-/** What {@link salvageData} saved and what is lost. */
+/** The result of {@link salvageData}. */
 export interface SalvageReport {
-  /** What was damaged, as a predicate such as `has lost its journal`. Undefined when the folder was complete. */
+  /** Describes the damage, in a form such as `has lost its journal`. Undefined when the folder was complete. */
   readonly problem: string | undefined;
   /** Number of records in the new folder. */
   readonly records: number;

@@ -1,7 +1,10 @@
 import type { CallActivity } from '../core/call-activity.js';
 import type { Clock } from '../core/clock.js';
 
-/** Measures the calls of one service. The idle time begins at the creation of the meter. */
+/**
+ * Counts the calls in flight of one service. Before the first call, the idle time counts from the creation of the
+ * meter.
+ */
 export class ActivityMeter {
   readonly #clock: Clock;
   #inFlight = 0;
@@ -14,7 +17,7 @@ export class ActivityMeter {
     this.#servedAt = this.#lastAt;
   }
 
-  /** Time since the last complete response, in ms; without one, since the creation of the meter. */
+  /** Time since the last complete response, in ms. Before the first response, the time since the meter was created. */
   get servedAgoMs(): number {
     return Math.max(0, Math.ceil(this.#clock.now() - this.#servedAt));
   }
@@ -31,7 +34,7 @@ export class ActivityMeter {
     if (isServed) this.#servedAt = this.#lastAt;
   }
 
-  /** Counts a call. The returned function ends the call once. */
+  /** Counts a call as in flight until the returned function is called. */
   begin(): () => void {
     this.update(this.#inFlight + 1);
     let hasEnded = false;
@@ -52,7 +55,7 @@ export class ProcessActivity {
     return () => void this.#meters.delete(key);
   }
 
-  /** Undefined unless the calls of every service are counted. */
+  /** Undefined if no service is advertised, or if the calls of a service are not counted. */
   get current(): CallActivity | undefined {
     let inFlight = 0;
     let idleMs = Infinity;

@@ -14,8 +14,8 @@ export interface AddressUpdatesOptions {
 }
 
 /**
- * Tracks the addresses of a service. The addresses of a service on all interfaces can change. Clients learn a change
- * with the next renewal.
+ * Tracks the addresses of a service. A server on all network interfaces has other addresses when an interface
+ * changes. After its next renewal, the service registers the new addresses.
  *
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */

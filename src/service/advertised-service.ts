@@ -1,15 +1,17 @@
+import { backoffBoundMs } from '../core/backoff.js';
 import type { CallActivity } from '../core/call-activity.js';
 import { sleep, withTimeout, type Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { Load, LoadInit } from '../core/load-report.js';
-import { minRemoteWaitMs, retryDelayMs } from '../core/remote-wait.js';
+import { minRemoteWaitMs, retryDelayMs } from '../core/server-requested-delay.js';
+import { isName } from '../core/name.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { LaunchHandshake } from '../protocol/launch-messages.js';
 import type { RegisterResponse } from '../protocol/registration-messages.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 import type { Advertisement, AdvertisementState } from './advertisement.js';
-import { LeaseTimer } from './lease-timer.js';
+import { LeaseLossDetector } from './lease-loss-detector.js';
 import type { InFlightRequests } from './in-flight-requests.js';
 import { AdvertisementEmitter } from './advertisement-emitter.js';
 import { advertiseAborted } from './server-addresses.js';
@@ -36,15 +38,16 @@ export interface AdvertisedServiceOptions extends Omit<
   readonly drainMs: number;
   readonly onRegistered: (response: RegisterResponse) => void;
   readonly onRenewed: () => void;
+  readonly onMoved: (from: string, to: string) => void;
   readonly onEnded: () => void;
 }
 
 const maxWithdrawalMs = 1_000;
-/** Maximum delay before a service registers again, if the registry has lost each of its last registrations. */
+/** Maximum delay before another registration, in ms, after the registry has lost several registrations in a row. */
 const maxLossBackoffMs = 10_000;
 
 /**
- * One advertised service. It treats its lease as expired slightly before the registry does, and then registers again.
+ * One advertised service. It treats its lease as expired after 90 % of the lease time, and then registers again.
  *
  * @see [C5.3](../../docs/guarantees.md#c5-3), [C5.6](../../docs/guarantees.md#c5-6)
  */
@@ -55,10 +58,10 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   readonly #endController = new AbortController();
   #state: AdvertisementState = 'registering';
   #leaseMs: number;
-  readonly #leaseTimer: LeaseTimer;
+  readonly #leaseTimer: LeaseLossDetector;
   #warnedCode: string | undefined;
   #isSuspect = false;
-  /** Registrations in a row that ended without a renewal. */
+  /** Number of registrations in a row that were lost before their first renewal. */
   #lossesInRow = 0;
   #drainPromise: Promise<void> | undefined;
   #closePromise: Promise<void> | undefined;
@@ -66,7 +69,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   constructor(options: AdvertisedServiceOptions) {
     super(options.logger);
     this.#options = options;
-    this.#leaseTimer = new LeaseTimer(options.clock, () =>
+    this.#leaseTimer = new LeaseLossDetector(options.clock, () =>
       this.#loseLease('no renewal was acknowledged in time'),
     );
     const { signal: endSignal } = this.#endController;
@@ -86,8 +89,9 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     });
   }
 
+  /** Changes when an operator moves the service. */
   get name(): string {
-    return this.#options.request.name;
+    return this.#updates.name;
   }
 
   get id(): string {
@@ -137,8 +141,8 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   }
 
   /**
-   * Registers the service. Before a rejection, withdraws a registration that the registry may have accepted. A
-   * withdrawal of more than 1,000 ms continues in the background.
+   * Registers the service. If this fails, withdraws a registration that the registry may have accepted, and then
+   * rejects. If the withdrawal takes more than 1,000 ms, it continues in the background.
    */
   async start(signal: AbortSignal | undefined): Promise<void> {
     const onAbort = (): void => this.#endController.abort(advertiseAborted(signal as AbortSignal));
@@ -168,7 +172,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     return this.#isSuspect;
   }
 
-  onRenewal({ status, isSuspect, incarnation }: RenewalResult, sentAt: number): void {
+  onRenewal({ status, isSuspect, presentName, incarnation }: RenewalResult, sentAt: number): void {
     if (status === 'fenced')
       this.#fence(
         'another process has registered the same id, or this registration was withdrawn; give each process an id of its own',
@@ -178,12 +182,25 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
       this.#lossesInRow = 0;
       this.#reportRecovery('renews its lease again');
       this.#leaseTimer.renew(sentAt, this.#leaseMs);
+      this.#followMove(presentName);
       if (this.#state === 'registered') this.#updates.onRenewed(incarnation);
       this.#options.onRenewed();
       if (isSuspect === this.#isSuspect) return;
       this.#isSuspect = isSuspect;
       this.emit(isSuspect ? 'suspected' : 'cleared', { name: this.name, id: this.id });
     }
+  }
+
+  /** The registry has moved the registration with the name. Later requests use the new name. */
+  #followMove(presentName: string | undefined): void {
+    const from = this.name;
+    if (presentName === undefined || presentName === from) return;
+    this.#updates.name = presentName;
+    this.#options.logger.warn(
+      `${from} (${this.id}) was moved to ${presentName}; the service continues under this name; change its configuration before the name ${from} is removed`,
+    );
+    this.#options.onMoved(from, presentName);
+    this.emit('moved', { name: presentName, id: this.id, from });
   }
 
   onRenewalFailed(error: unknown): void {
@@ -220,6 +237,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     this.#leaseTimer.renew(sentAt, this.#leaseMs);
     this.#options.renewer.add(this);
     this.#options.onRegistered(response);
+    if (isName(response.name)) this.#followMove(response.name);
     this.emit('registered', { name: this.name, id: this.id, epoch: response.epoch, recovered });
   }
 
@@ -237,10 +255,10 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     renewer.remove(this);
     logger.warn(`The lease of ${this.name} (${this.id}) is lost: ${reason}; the service registers again`);
     this.emit('lost', { name: this.name, id: this.id, reason });
-    // After a restart of the registry, the random delay spreads the registrations of all services. A registry that
-    // forgets each registration is asked less and less often.
+    // After a restart of the registry, the random delay spreads the registrations of all services. The delay doubles
+    // with each lost registration in a row, up to 10 s, so that a faulty registry gets few requests.
     const firstMs = Math.min(2_000, this.#leaseMs / 5);
-    const backoffMs = Math.min(maxLossBackoffMs, firstMs * 2 ** Math.min(this.#lossesInRow++, 8));
+    const backoffMs = backoffBoundMs({ firstMs, maxMs: maxLossBackoffMs }, ++this.#lossesInRow);
     const delay = { maxAskedMs: 0, backoffMs: minRemoteWaitMs + backoffMs };
     void sleep(clock, retryDelayMs(clock.random(), delay), false)
       .then(() => this.#register(true))
@@ -250,7 +268,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
       });
   }
 
-  /** Each outage that was logged gets one message about its end, of the same level. */
+  /** Logs the end of an outage that was logged, at the same level. */
   #reportRecovery(event: string, hasLost = false): void {
     if (this.#warnedCode !== undefined || hasLost)
       this.#options.logger.warn(`${this.name} (${this.id}) ${event}`);
@@ -269,7 +287,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     if (code === this.#warnedCode) return;
     this.#warnedCode = code;
     this.#options.logger.warn(
-      `${this.name} cannot ${this.#state === 'registered' ? 'renew its lease' : 'be registered'} and keeps retrying: ${errorMessage(error)}`,
+      `${this.name} cannot ${this.#state === 'registered' ? 'renew its lease' : 'be registered'}: ${errorMessage(error)}; the service retries`,
     );
   }
 

@@ -1,52 +1,45 @@
-import { callListener } from '../core/call-listener.js';
-import { ClerkError, errorMessage } from '../core/errors.js';
+import { ClerkError } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
+import { SafeEmitter } from '../core/safe-emitter.js';
 import type { AdvertisementEvents } from './advertisement.js';
 
-const eventNames: readonly (keyof AdvertisementEvents)[] = [
+const eventNames: readonly string[] = [
   'registered',
   'lost',
   'fenced',
   'suspected',
   'cleared',
+  'moved',
   'drained',
-];
+] satisfies (keyof AdvertisementEvents)[];
 
 type Listener<E extends keyof AdvertisementEvents> = (payload: AdvertisementEvents[E]) => void;
 
 export abstract class AdvertisementEmitter {
-  readonly #logger: Logger;
-  readonly #byEvent = new Map<string, Set<Listener<never>>>(eventNames.map((name) => [name, new Set()]));
+  readonly #emitter: SafeEmitter<AdvertisementEvents>;
 
   constructor(logger: Logger) {
-    this.#logger = logger;
+    this.#emitter = new SafeEmitter('an advertisement', logger);
   }
 
   on<E extends keyof AdvertisementEvents>(event: E, listener: Listener<E>): this {
-    this.#of(event).add(listener);
+    checkEvent(event);
+    this.#emitter.on(event, listener);
     return this;
   }
 
   off<E extends keyof AdvertisementEvents>(event: E, listener: Listener<E>): this {
-    this.#of(event).delete(listener);
+    checkEvent(event);
+    this.#emitter.off(event, listener);
     return this;
   }
 
   protected emit<E extends keyof AdvertisementEvents>(event: E, payload: AdvertisementEvents[E]): void {
-    for (const listener of [...this.#of(event)])
-      callListener(listener as Listener<E>, payload, (error) =>
-        this.#logger.error(
-          `A listener for the event '${event}' of an advertisement threw an error: ${errorMessage(error)}; the error is ignored`,
-        ),
-      );
+    this.#emitter.emit(event, payload);
   }
+}
 
-  #of(event: string): Set<Listener<never>> {
-    const listeners = this.#byEvent.get(event);
-    if (listeners) return listeners;
-    throw new ClerkError(
-      'CONFIG_INVALID',
-      `The event must be one of ${eventNames.join(', ')}; got '${event}'`,
-    );
-  }
+function checkEvent(event: string): void {
+  if (eventNames.includes(event)) return;
+  throw new ClerkError('CONFIG_INVALID', `The event must be one of ${eventNames.join(', ')}; got '${event}'`);
 }

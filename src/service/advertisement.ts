@@ -1,14 +1,14 @@
 import type { LoadInit } from '../core/load-report.js';
 /** Events of an advertisement, each with one payload. */
 export interface AdvertisementEvents {
-  /** The registry has accepted the registration, also in the state `starting`. */
+  /** The registry has accepted the registration. The state may be `starting` or `registered`. */
   readonly registered: Pick<Advertisement, 'name' | 'id' | 'epoch'> & {
     /** Whether the service has lost a lease before. */
     readonly recovered: boolean;
   };
   /**
-   * The lease may have expired. The service registers again. Until then, the program must stop work that only the
-   * holder of the lease may do.
+   * The lease may have expired. The service registers again. Until the event `registered`, the program must stop work
+   * that only the holder of the lease may do.
    */
   readonly lost: Pick<Advertisement, 'name' | 'id'> & {
     /** The cause, for an operator. */
@@ -24,13 +24,21 @@ export interface AdvertisementEvents {
   };
   /**
    * The registry has flagged the endpoint as suspect: most reporting clients cannot reach it, or a renewal was late.
-   * Clients use a suspect endpoint only as a last resort. Each renewal then claims that the endpoint is healthy. An
-   * accepted claim deletes the unreachable reports. After it has accepted a claim, the registry ignores further
-   * claims for 10,000 ms. For repeated claims, this time grows to up to 300,000 ms.
+   * Clients use a suspect endpoint only as a last resort. While the endpoint is suspect, each renewal claims that the
+   * endpoint is healthy. If the registry accepts a claim, it deletes the unreachable reports. The registry then
+   * ignores further claims for 10,000 ms. Repeated claims extend this time, up to 300,000 ms.
    */
   readonly suspected: Pick<Advertisement, 'name' | 'id'>;
   /** The registry removed the suspect flag. */
   readonly cleared: Pick<Advertisement, 'name' | 'id'>;
+  /**
+   * An operator has moved the service to another name. The registration continues under the new name, which
+   * {@link Advertisement.name} then has.
+   */
+  readonly moved: Pick<Advertisement, 'name' | 'id'> & {
+    /** The former name. */
+    readonly from: string;
+  };
   /** The service has drained: its registration is withdrawn, and no request is in flight or `drainMs` has passed. */
   readonly drained: Pick<Advertisement, 'name' | 'id'>;
 }
@@ -50,7 +58,7 @@ export type AdvertisementState =
 
 /** An advertised service. Keeps the process alive only during `drain()` and `close()`. */
 export interface Advertisement extends AsyncDisposable {
-  /** Absolute name of the service. */
+  /** Absolute name of the service. Changes when an operator moves the service; see the event `moved`. */
   readonly name: string;
   /** Instance id. */
   readonly id: string;
@@ -73,9 +81,9 @@ export interface Advertisement extends AsyncDisposable {
     listener: (payload: AdvertisementEvents[E]) => void,
   ): this;
   /**
-   * Reports the load of the service, in place of the measured load. Lease renewals and responses send the load; each
-   * connection, at most once per 250 ms. A report is valid for 180,000 ms. Omitted rates are measured. Has no effect
-   * after the end of the advertisement.
+   * Reports the load of the service, in place of the measured load. The load is sent with lease renewals and in
+   * response headers. Each connection gets the load at most once per 250 ms. A report is valid for 180,000 ms.
+   * Omitted rates are measured. Has no effect after the end of the advertisement.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when a value is outside its range
    */

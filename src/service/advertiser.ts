@@ -14,21 +14,20 @@ import { attachOrcaHeaders } from './orca-headers.js';
 import { canNameInstance, nameInstance } from './instance-naming.js';
 import { advertiseAborted, isServer, untilListening, type ServerLike } from './server-addresses.js';
 import { ServicePlace } from './service-place.js';
+import { refuseSharedListener } from './shared-listener-check.js';
 import { EventLoopMeter } from './event-loop-meter.js';
+import type { RegistryConnection } from '../registry-client/connection.js';
+import { nearestFirst } from '../registry-client/server-order.js';
 import { LeaseRenewer } from './lease-renewer.js';
-import {
-  toAdvertiseConfig,
-  parseRegistryUrls,
-  type AdvertiseConfig,
-  type AdvertiseOptions,
-} from './options.js';
+import { toAdvertiseConfig, type AdvertiseConfig, type AdvertiseOptions } from './options.js';
 import { KeyUpdates, type SecureServer } from './key-updates.js';
 import { LoadReporter } from './load-reporter.js';
-import { propagateDeadlines } from './inbound-context.js';
+import { propagateDeadlines } from './request-deadlines.js';
 import { AdvertisedService } from './advertised-service.js';
 import { openRegistryProof, requireTls, type RegistryProof } from './registry-proof.js';
 import { processLogger, type ServiceRuntime } from './service-runtime.js';
 import { SignalDrain } from './signal-drain.js';
+import { parseRegistryList } from '../registry-client/registry-access.js';
 
 export class Advertiser {
   readonly #runtime: ServiceRuntime;
@@ -62,7 +61,7 @@ export class Advertiser {
 
   /** Returns undefined unless this process is a cluster worker whose primary coordinates its workers. */
   async #joinCluster(config: AdvertiseConfig, options: AdvertiseOptions): Promise<Advertisement | undefined> {
-    const { cluster, clock, process } = this.#runtime;
+    const { cluster, clock, process, knownRegistries } = this.#runtime;
     if (cluster?.port.isWorker !== true) return undefined;
     const logger = config.logger ?? processLogger(process);
     if (isServer(config.serverOrAddress)) propagateDeadlines(config.serverOrAddress, clock);
@@ -72,6 +71,8 @@ export class Advertiser {
       logger,
       env: process.env,
       meter: this.#eventLoopMeter,
+      onMoved: (from, to) => knownRegistries?.addMove(from, to),
+      addMoveSource: (ask) => knownRegistries?.addMoveSource(ask),
     });
     if (ad === undefined) return undefined;
     if (config.drainOnSignal) this.#signalDrain.add(ad, config.exitAfterDrain);
@@ -127,6 +128,8 @@ export class Advertiser {
     if (proof !== undefined) requireTls(registry, 'registry address');
     const [renewer, releaseRenewer] = this.#acquireRenewer(registry, proof);
     closers.push(releaseRenewer);
+    if (proof !== undefined && knownRegistries !== undefined)
+      closers.push(knownRegistries.addMoveSource(() => renewer.renewNow()));
     const load = new LoadReporter({
       clock,
       meter: this.#eventLoopMeter,
@@ -136,7 +139,12 @@ export class Advertiser {
     });
     closers.push(() => load.close());
     if (server !== undefined) closers.push(attachOrcaHeaders(server, load));
-    if (place.namesInstance) closers.push(nameInstance(server as ServerLike, id));
+    if (place.namesInstance) {
+      closers.push(nameInstance(server as ServerLike, id));
+      const { askInstance } = this.#runtime;
+      if (idempotencyGuard !== undefined && idempotencyGuard.scope === undefined && askInstance !== undefined)
+        await refuseSharedListener(server as ServerLike, { clock, id, askInstance });
+    }
     const service = new AdvertisedService({
       clock,
       hashing,
@@ -171,6 +179,9 @@ export class Advertiser {
         proof?.onAccepted();
         keyUpdates?.poll();
       },
+      onMoved: (from, to) => {
+        if (proof !== undefined) knownRegistries?.addMove(from, to);
+      },
       onRegistered: ({ epoch, incarnation }) => {
         proof?.onAccepted();
         idempotencyGuard?.instanceEpochs.add(id, epoch, incarnation);
@@ -200,7 +211,7 @@ export class Advertiser {
     if (handshake !== undefined && handshake.registry.length > 0) return handshake.registry;
     const fromEnvironment = this.#runtime.process.env.CLERK_REGISTRY;
     if (fromEnvironment !== undefined && fromEnvironment !== '')
-      return parseRegistryUrls(fromEnvironment, 'CLERK_REGISTRY');
+      return parseRegistryList(fromEnvironment, '$CLERK_REGISTRY');
     if (proof === undefined) return [defaultRegistryUrl];
     const { registry } = proof.identity;
     return registry.length > 0 ? registry : [defaultSecuredRegistryUrl];
@@ -211,12 +222,16 @@ export class Advertiser {
     const key = [...urls, ...(proof ? [proof.identity.name, ...proof.registryKeys()] : [])].join(' ');
     let shared = this.#renewers.get(key);
     if (shared === undefined) {
-      const { connect, clock } = this.#runtime;
+      const { connect, clock, process } = this.#runtime;
+      const connectWith = (url: string): RegistryConnection => connect(url, proof);
+      const logger = processLogger(process);
       shared = {
-        renewer: new LeaseRenewer(
-          urls.map((url) => connect(url, proof)),
-          clock,
-        ),
+        // A move to a nearer server would be a write in the database.
+        renewer: new LeaseRenewer(nearestFirst(urls, clock).map(connectWith), clock, {
+          connect: connectWith,
+          warn: (message) => logger.warn(message),
+          moves: false,
+        }),
         users: 0,
       };
       this.#renewers.set(key, shared);
@@ -238,7 +253,7 @@ function warnOfUncheckedEvents(server: ServerLike, name: string, logger: Pick<Lo
   const events = uncheckedEvents(server);
   if (events.length === 0) return;
   logger.warn(
-    `The server of ${name} passes requests without a check of their tickets to its listeners of ${events.join(' and ')}; wrap these listeners with authenticate()`,
+    `The tickets of requests to ${name} are not checked in the listeners of ${events.join(' and ')}; wrap these listeners with authenticate()`,
   );
 }
 

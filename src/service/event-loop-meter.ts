@@ -1,7 +1,7 @@
 import type { Clock, Timer } from '../core/clock.js';
 
 export const sampleIntervalMs = 250;
-/** Utilization covers 2,000 ms. */
+/** Number of samples in the window: 8 × 250 ms = 2,000 ms. */
 const windowSamples = 8;
 /** Usual delay of a timer on an idle event loop. It does not count as load. */
 const idleTimerDelayMs = 2;
@@ -15,8 +15,8 @@ interface Sample {
 }
 
 /**
- * Measures the utilization of this thread's event loop while there are subscribers. Utilization is the active share
- * of time. The delay of the sampling timer is added, to show overload.
+ * Measures the utilization of this thread's event loop while it has subscribers. Utilization is the share of time in
+ * which the event loop is active. The delay of the sampling timer is added, so that overload gives a value above 1.
  *
  * @see https://nodejs.org/api/perf_hooks.html#performanceeventlooputilizationutilization1-utilization2
  */

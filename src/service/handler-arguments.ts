@@ -7,7 +7,8 @@ export interface HandlerArguments {
 }
 
 /**
- * Reads what both kinds of handlers have in common. The arguments of each call show whether a handler is fetch-style.
+ * Reads the request headers from the arguments of a Node handler or a fetch-style handler. The arguments show which
+ * kind of handler it is.
  *
  * @param wrapper - function that wrapped the handler, such as `atMostOnce()`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the arguments belong to neither kind

@@ -33,8 +33,8 @@ export class InFlightRequests {
 
   /**
    * @param server - undefined to count nothing
-   * @param onCount - called with the number of requests in flight after each change, and whether the change is a complete
-   *   response
+   * @param onCount - called after each change with the number of requests in flight, and whether a complete response
+   *   caused the change
    */
   constructor(
     server: ServerLike | undefined,

@@ -1,8 +1,13 @@
-/** `binding-clerk/service`: for programs that offer services. */
+/**
+ * For programs that offer services: advertising, draining, tickets of callers, and calls that run at most once.
+ *
+ * @module binding-clerk/service
+ */
 import { resolve } from 'node:path';
 import type { IdempotencyStore } from '../core/idempotency-store.js';
-import { retryLoop } from '../invoke/p-retry-loop.js';
+import { retryLoop } from '../runtime/p-retry-loop.js';
 import { acceptsConnection } from '../runtime/accepts-connection.js';
+import { askInstance } from '../runtime/ask-instance.js';
 import { hashParts, systemHashing } from '../runtime/hashing.js';
 import { currentProcess, eventLoopActiveMs } from '../runtime/current-process.js';
 import { clusterPrimary, clusterWorker } from '../runtime/cluster-process.js';
@@ -13,9 +18,9 @@ import { openDataFolder } from '../runtime/system-data-folder.js';
 import { httpConnection } from '../registry-client/http-connection.js';
 import { openIdentity } from '../identity/index.js';
 import { undici } from '../transport/load-undici.js';
-import { PinnedDialer } from '../transport/pinned-dialer.js';
+import { PinnedRegistryDialer } from '../transport/pinned-registry-dialer.js';
 import type { Advertisement } from './advertisement.js';
-import type { WorkerSettings } from './cluster/cluster-ports.js';
+import type { WorkerSettings } from './cluster/cluster-messages.js';
 import { startCoordination, type CoordinateWorkersOptions } from './cluster/start-coordination.js';
 import { PrimaryLink } from './cluster/primary-link.js';
 import { WorkerCalls } from './cluster/worker-calls.js';
@@ -94,7 +99,7 @@ const advertiser = new Advertiser({
       undici,
       dialer:
         proof &&
-        new PinnedDialer({
+        new PinnedRegistryDialer({
           pins: proof.registryKeys,
           credentials: proof.identity,
           keys: systemKeys,
@@ -105,6 +110,7 @@ const advertiser = new Advertiser({
   openIdentity,
   knownRegistries,
   acceptsConnection,
+  askInstance,
   eventLoopActiveMs,
 });
 
@@ -114,19 +120,19 @@ const advertiser = new Advertiser({
  * registers again. A launched service gets its name, registry and ticket from the launcher.
  *
  * If `address` is an address that does not accept a connection yet, the endpoint is registered as `starting`. Clients
- * do not call the endpoint in this state. Calls to a service without other endpoints wait within their deadline. The
- * endpoint is `up` when an address accepts a connection, at the latest after 30,000 ms. Both changes are logged.
+ * do not call the endpoint in this state. If the service has no other endpoint, calls wait until their deadline. The
+ * endpoint becomes `up` when an address accepts a connection, at the latest after 30,000 ms. Both states are logged.
  *
  * At SIGTERM and SIGINT the service drains. Then the process ends by the same signal, unless the program listens for
  * the signal too. A program that closes its server itself should set `drainOnSignal: false` and await `drain()`
- * before it closes.
+ * before it closes the server.
  *
  * @example
  * ```ts
  * const server = createServer(handler).listen(0);
  * await advertise({ name: '/shop/orders', version: '2.1.0', address: server });
  * ```
- * @returns the advertisement, once the registry has stored the registration durably, also in the state `starting`
+ * @returns the advertisement, after the registry has stored the registration durably; its state may be `starting`
  * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
  * @throws {@link ClerkError} `NAME_MISMATCH` when the first service of a launched process has another name
  * @throws {@link ClerkError} `TICKET_REFUSED` or `FORBIDDEN` when the registry refuses the service, or is not the
@@ -151,13 +157,13 @@ const wrapHandlerOptions: WrapHandlerOptions = {
 /**
  * Makes the workers of `node:cluster` that share a listener one instance, with one registration and one store of
  * calls. Must be called in the primary, before the first `cluster.fork()`. The workers call `advertise` and
- * `atMostOnce` as usual. Without this function, `advertise` rejects a worker that shares its port and uses
+ * `atMostOnce` as usual. Without this function, `advertise` rejects in a worker that shares its port and uses
  * `atMostOnce`.
  *
- * The primary holds the registration and the store. When a worker dies, the primary records the running calls of the
+ * The primary has the registration and the store. When a worker dies, the primary records the running calls of the
  * worker as interrupted, and the other workers continue to serve. The registration ends when the last worker has
- * left. At SIGTERM the primary drains until all workers are idle. The
- * reported load is the mean utilization of all workers, and the sums of their rates.
+ * left. At SIGTERM the primary drains until all workers are idle. The reported load is the mean utilization of all
+ * workers, and the sums of their rates.
  *
  * @example
  * ```ts
@@ -180,14 +186,15 @@ export function coordinateWorkers(options: CoordinateWorkersOptions = {}): void 
     randomId: () => systemHashing.randomHex(16),
     logger: processLogger(currentProcess),
     advertise,
+    learnMoves: () => knownRegistries.learnMoves(),
     guard: (store) => wrapHandler(() => undefined, { store }, wrapHandlerOptions),
   });
 }
 
 /**
  * Wraps a handler so that a request with an idempotency key runs at most once, however often clients send the
- * request. The key is the header `clerk-call-id`, or an `Idempotency-Key` of the same form. The key and a fingerprint
- * of method, target, content-type and body are stored before the handler runs.
+ * request. The key is the header `clerk-call-id`, or the header `Idempotency-Key` with any key of 1 to 255 printable
+ * characters. The key and a fingerprint of method, target, content-type and body are stored before the handler runs.
  *
  * In the following cases the handler does not run, and the response header `clerk-idempotency` states the case:
  *
@@ -203,10 +210,10 @@ export function coordinateWorkers(options: CoordinateWorkersOptions = {}): void 
  *
  * The request body is buffered before the handler runs. The response is not buffered. Trailers are not stored.
  *
- * With a durable store, a retry of a request that was running when the process died gets `unknown`. A store in memory
- * lacks the requests of earlier processes. A request is therefore rejected if `clerk-instance` contains an epoch of
- * an earlier process. A request without `clerk-instance` is rejected if its key was created before this process
- * started.
+ * With a durable store, a retry of a request that was running when the process died gets `unknown`. With a store in
+ * memory, the records of earlier processes are lost. A request is therefore rejected if `clerk-instance` contains an
+ * epoch of an earlier process. A request without `clerk-instance` is rejected if its key was created before this
+ * process started.
  *
  * @example
  * ```ts
@@ -247,8 +254,8 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
  *
  * The service must have an `id` that stays the same after a restart; with another `id`, retries are rejected as
  * `elsewhere`. A folder with a damaged or missing file is rejected. `clerk salvage` then writes a folder that refuses
- * the requests whose records may be lost. After a failed write, no request with a key runs until the process
- * restarts. Each record needs about 130 bytes of memory.
+ * the requests whose records may be lost. After a failed write, requests with a key are rejected until the folder can
+ * be written again. Each record needs about 130 bytes of memory.
  *
  * @param folder - path of the folder, absolute or relative to the working directory
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid

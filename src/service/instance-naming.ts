@@ -29,7 +29,7 @@ export function canNameInstance(server: ServerLike): boolean {
 
 /**
  * Makes a server answer instance checks. With an instance check, a client verifies that a new connection leads to
- * this instance. The program does not see these requests.
+ * this instance. The listeners of the program do not get these requests.
  *
  * @returns a function that removes the instance from the server
  */

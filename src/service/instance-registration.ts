@@ -1,14 +1,15 @@
+import { backoffBoundMs } from '../core/backoff.js';
 import { sleep, type Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
-import { clampWaitMs, retryDelayMs } from '../core/remote-wait.js';
+import { clampWaitMs, retryDelayMs } from '../core/server-requested-delay.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import { limits } from '../protocol/limits.js';
 import { launchProof, type Hashing } from '../protocol/launch-proof.js';
 import type { LaunchHandshake } from '../protocol/launch-messages.js';
 import type { RegisterRequest, RegisterResponse } from '../protocol/registration-messages.js';
-import { isUnavailable } from '../registry-client/failover-client.js';
+import { isUnavailable } from '../registry-client/connection-errors.js';
 import type { LeaseRenewer } from './lease-renewer.js';
 import { withdraw } from './withdraw.js';
 
@@ -27,19 +28,18 @@ export interface RegistrationOptions {
   readonly isIdGenerated: boolean;
 }
 
-const initialBackoffMs = 500;
-/** Maximum random delay before any retry. A delay that the registry requests is added, up to the same maximum. */
-const maxBackoffMs = 5_000;
-/** Maximum delay before a retry while another process holds the instance. */
+/** Bounds of the random delay before a retry, in ms. A delay that the registry requests is added, up to 5,000 ms. */
+const backoff = { firstMs: 500, maxMs: 5_000 };
+/** Maximum delay before a retry while another process is registered with the same id, in ms. */
 const heldRetryMs = 1_000;
-/** The service retries for this time after a silent holder should have lost the instance. */
+/** The service retries for this time, in ms, after the lease of the other process should have expired. */
 const heldMarginMs = 2_000;
-/** Maximum time that {@link InstanceRegistration.withdraw} waits for the response to a registration. */
+/** Maximum time that {@link InstanceRegistration.withdraw} waits for the response to a registration, in ms. */
 const maxResponseMs = 3_000;
 
 /**
- * The registration of one instance. The registry may have accepted a request without a response. `withdraw` therefore
- * waits for the response, or requests the epoch.
+ * The registration of one instance. If a response was lost, the registry may have accepted the request, and the epoch
+ * is unknown here. `withdraw` therefore waits for a response, or requests the epoch.
  */
 export class InstanceRegistration {
   readonly #options: RegistrationOptions;
@@ -47,12 +47,12 @@ export class InstanceRegistration {
   #epoch: number | undefined;
   #secret: string | undefined;
   #ticket: string | undefined;
-  /** Whether the registry may have accepted the ticket without a response. */
+  /** Whether the registry may have accepted the ticket in a request whose response was lost. */
   #ticketMayBeUsed = false;
-  /** Whether the registry may have a registration whose epoch is unknown here. */
+  /** Whether the registry may have accepted a registration whose response was lost. */
   #mayBeAccepted = false;
   #isAccepted = false;
-  /** While another process holds the instance: end of the retries, on the monotonic clock. */
+  /** While another process is registered with the same id: the end of the retries, on the monotonic clock. */
   #heldUntil: number | undefined;
   #inFlight: Promise<void> | undefined;
 
@@ -76,10 +76,10 @@ export class InstanceRegistration {
 
   /**
    * Registers the instance. Retries until the registry accepts or refuses the registration, or `signal` aborts. While
-   * another process holds a fixed id, retries until the lease of that process should have ended. Resolves to the
-   * response and the send time of the request.
+   * another process is registered with an id that the program has set, retries until the lease of that process should
+   * have expired. Resolves to the response and the send time of the request.
    *
-   * @param leaseMs - granted last by the registry
+   * @param leaseMs - the lease that the registry has granted last, in ms
    * @param keepsAlive - whether the delays between attempts keep the process alive
    * @param onRetry - called with the error before each retry
    */
@@ -105,14 +105,13 @@ export class InstanceRegistration {
         // The delay is at most a third of the lease, so that the service registers soon after the registry is
         // available again. For a lease below 1,500 ms, the maximum is 500 ms.
         const maxJitterMs = Math.min(
-          maxBackoffMs,
-          Math.max(initialBackoffMs, leaseMs / 3),
-          initialBackoffMs * 2 ** Math.min(attempt - 1, 8),
+          Math.max(backoff.firstMs, leaseMs / 3),
+          backoffBoundMs(backoff, attempt),
         );
         const askedMs = isClerkError(error) ? error.remainingMs : undefined;
         const delayMs = isHeld(error)
           ? clampWaitMs(Math.min(error.remainingMs, heldRetryMs) * (0.5 + clock.random() / 2), heldRetryMs)
-          : retryDelayMs(clock.random(), { askedMs, maxAskedMs: maxBackoffMs, backoffMs: maxJitterMs });
+          : retryDelayMs(clock.random(), { askedMs, maxAskedMs: backoff.maxMs, backoffMs: maxJitterMs });
         await sleep(clock, delayMs, keepsAlive);
         signal.throwIfAborted();
       },
@@ -123,7 +122,10 @@ export class InstanceRegistration {
     return { response, sentAt };
   }
 
-  /** Resolves to the time for which clients with a cached resolution may still call the instance. Never rejects. */
+  /**
+   * Resolves to the time, in ms, for which clients with a cached resolution may still call the instance. Never
+   * rejects.
+   */
   async withdraw(immediately: boolean): Promise<number> {
     const { clock } = this.#options;
     if (this.#inFlight !== undefined) {
@@ -193,7 +195,7 @@ export class InstanceRegistration {
 
   #canRetry(error: unknown): boolean {
     if (isUnavailable(error)) {
-      // After a restart of the registry, the lease of a holder begins again.
+      // After a restart of the registry, the lease of the other process begins again.
       this.#heldUntil = undefined;
       this.#ticketMayBeUsed ||= this.#ticket !== undefined;
       return true;
@@ -207,7 +209,8 @@ export class InstanceRegistration {
     if (isHeld(error)) {
       const now = this.#options.clock.now();
       this.#heldUntil ??= now + error.remainingMs + heldMarginMs;
-      // A generated id belongs to this process alone, so the other holder will lose it.
+      // No other program uses a generated id. The other registration is an earlier one of this process, and will
+      // expire.
       return this.#options.isIdGenerated || now < this.#heldUntil;
     }
     return isClerkError(error) && error.code === 'LIMIT_EXCEEDED';
@@ -234,7 +237,7 @@ function isForbidden(error: unknown): error is ClerkError {
   return isClerkError(error) && error.code === 'FORBIDDEN';
 }
 
-/** `remainingMs` states when a silent holder loses the instance. */
+/** Whether another process is registered with the id. `remainingMs` is the time until its lease expires. */
 function isHeld(error: unknown): error is ClerkError & { readonly remainingMs: number } {
   return isForbidden(error) && error.remainingMs !== undefined && error.remainingMs > 0;
 }

@@ -17,8 +17,8 @@ export interface SecureServer {
 }
 
 /**
- * Replaces the key of a running service. Clients accept the new key when the registry has stored it, so the server gets
- * the new key after the registration. Open connections stay open.
+ * Replaces the key of a running service. Clients accept the new key only after the registry has stored it, so the
+ * server gets the new key after the registration. Open connections stay open.
  *
  * @see [C7.3](../../docs/guarantees.md#c7-3)
  */
@@ -32,7 +32,7 @@ export class KeyUpdates {
   constructor(options: KeyUpdatesOptions) {
     this.#options = options;
     const { identity, server } = options;
-    // The key may have changed since the program has created the server.
+    // The key may have changed after the program created the server.
     server?.setSecureContext(identity.tls());
     this.#stopListening = identity.onChanged(() => {
       this.#isPending = true;
@@ -40,7 +40,7 @@ export class KeyUpdates {
     });
   }
 
-  /** Called at each renewal of the lease. */
+  /** Checks whether the identity has a new key, and sends a new key. Called at each renewal of the lease. */
   poll(): void {
     void this.#options.identity.current().catch(() => undefined);
     void this.#send();

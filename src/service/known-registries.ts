@@ -8,17 +8,24 @@ interface KnownRegistry {
   incarnation: string;
 }
 
+/** Maximum number of moves that are followed, because names may move in a circle. */
+const maxMoves = 64;
+
 /**
- * What the registries of this process have stated, for `authenticate`, which asks no registry itself.
+ * The keys, incarnations and moves that the registries of this process have stated. `authenticate` verifies tickets
+ * with them.
  *
  * @see [Decision 096](../../docs/decisions/096-incarnation-of-the-registration.md)
  */
 export class KnownRegistries {
-  /** By present and former keys. */
+  /** The registries by their present and former keys. */
   readonly #byKey = new Map<KeyPin, KnownRegistry>();
+  /** The names to which the registries have moved the services of this process, by the former names. */
+  readonly #moved = new Map<string, string>();
+  readonly #moveSources = new Set<() => Promise<void>>();
   #version = 0;
 
-  /** Rises with each change that can alter another result. */
+  /** Rises with each change after which a ticket must be verified again. */
   get version(): number {
     return this.#version;
   }
@@ -35,8 +42,8 @@ export class KnownRegistries {
   }
 
   /**
-   * Called when a registry has accepted or renewed a registration. Clients can get tickets of its incarnation from then
-   * on: before, a registry that has lost its data may not know the service.
+   * Called when a registry has accepted or renewed a registration. From then on, clients can get tickets of the
+   * present incarnation of the registry. Before, a registry that has lost its data may not know the service.
    */
   confirm(pins: readonly KeyPin[]): void {
     for (const pin of pins) {
@@ -45,6 +52,38 @@ export class KnownRegistries {
       registry.incarnation = registry.statedIncarnation;
       this.#version++;
     }
+  }
+
+  addMove(from: string, to: string): void {
+    this.#moved.set(from, to);
+    this.#version++;
+  }
+
+  /**
+   * Adds a registry that can be asked for the present names of services of this process. Returns a function that
+   * removes the registry.
+   *
+   * @param ask - calls {@link KnownRegistries.addMove} for each move that the registry states; never rejects
+   */
+  addMoveSource(ask: () => Promise<void>): () => void {
+    const source = (): Promise<void> => ask();
+    this.#moveSources.add(source);
+    return () => void this.#moveSources.delete(source);
+  }
+
+  /** Resolves when the registries have been asked for the present names of the services of this process. */
+  async learnMoves(): Promise<void> {
+    await Promise.all([...this.#moveSources].map((ask) => ask()));
+  }
+
+  /** Whether a service of this process was moved from one name to the other. */
+  isMovedTo(from: string, name: string): boolean {
+    let current = this.#moved.get(from);
+    for (let moves = 0; current !== undefined && moves < maxMoves; moves++) {
+      if (current === name) return true;
+      current = this.#moved.get(current);
+    }
+    return false;
   }
 
   /** Replaces each key of a known registry by the present keys of the registry. Other keys are returned unchanged. */

@@ -1,11 +1,13 @@
 import type { CallActivity } from '../core/call-activity.js';
-import type { Clock, Timer } from '../core/clock.js';
+import { sleep, type Clock, type Timer } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import type { Load } from '../core/load-report.js';
-import { clampWaitMs } from '../core/remote-wait.js';
+import { isName } from '../core/name.js';
+import { clampWaitMs } from '../core/server-requested-delay.js';
 import { limits } from '../protocol/limits.js';
 import type { ChangeResponse } from '../protocol/naming-messages.js';
 import type {
+  MovedRenewal,
   RegisterResponse,
   RegisterRequest,
   Renewal,
@@ -16,6 +18,7 @@ import { decodeError } from '../protocol/error-codec.js';
 import { paths } from '../protocol/paths.js';
 import type { RegistryConnection, RegistryResponse } from '../registry-client/connection.js';
 import { FailoverClient } from '../registry-client/failover-client.js';
+import type { ServerDiscovery } from '../registry-client/learned-servers.js';
 import { ClerkError } from '../core/errors.js';
 
 export interface RenewedLease {
@@ -31,7 +34,7 @@ export interface RenewedLease {
   readonly activity: CallActivity | undefined;
   /** Time since the last complete response, in ms; undefined when the calls of the service are not counted. */
   readonly servedAgoMs: number | undefined;
-  /** @param sentAt - on the monotonic clock */
+  /** @param sentAt - when the renewal was sent, on the monotonic clock */
   onRenewal(result: RenewalResult, sentAt: number): void;
   onRenewalFailed(error: unknown): void;
 }
@@ -43,17 +46,21 @@ export interface RenewalResult {
    */
   readonly status: 'renewed' | 'lost' | 'fenced';
   readonly isSuspect: boolean;
+  /** Present name of the service, when it was moved. */
+  readonly presentName: string | undefined;
   /** Incarnation of the registry. */
   readonly incarnation: string;
 }
 
 const renewAfterShare = 1 / 3;
 const jitterShare = 0.1;
-/** A newly suspect endpoint sends a renewal within this time. */
+/** An endpoint that becomes suspect claims to be healthy with a renewal within this time, in ms. */
 const suspectReplyMs = 1_000;
 /** Mean delay between a failed renewal and its retry, as a share of the lease. */
 const retryAfterShare = 1 / 6;
-/** A renewal with the longest name and id needs less than 1,024 bytes. */
+/** Minimum time between two renewals that {@link LeaseRenewer.renewNow} sends, in ms. */
+const minExtraIntervalMs = 500;
+/** Maximum number of renewals in one request. A renewal with the longest name and id needs less than 1,024 bytes. */
 const maxBatchSize = Math.min(limits.maxBatch, Math.floor(limits.maxBodyBytes / 1_024));
 
 /**
@@ -67,13 +74,16 @@ export class LeaseRenewer {
   readonly #clock: Clock;
   readonly #dueAt = new Map<RenewedLease, number>();
   #timer: Timer | undefined;
+  /** The next additional renewal of all leases, until it is sent. */
+  #extra: Promise<void> | undefined;
+  #extraSentAt = -Infinity;
 
-  constructor(connections: readonly RegistryConnection[], clock: Clock) {
-    this.#client = new FailoverClient(connections, clock);
+  constructor(connections: readonly RegistryConnection[], clock: Clock, discovery?: ServerDiscovery) {
+    this.#client = new FailoverClient(connections, clock, discovery);
     this.#clock = clock;
   }
 
-  /** The lease in the response is at least 1 s and at most 7 days, whatever the registry states. */
+  /** Registers a service. A lease in the response is clamped to 1,000 to 604,800,000 ms (7 d). */
   async register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterResponse> {
     const response = await this.#post<RegisterResponse>(
       paths.register,
@@ -105,6 +115,21 @@ export class LeaseRenewer {
     this.#arm();
   }
 
+  /**
+   * Renews all leases at once, at most twice a second. Resolves when the registry has responded to a renewal that was
+   * sent after the call, or when that renewal has failed.
+   */
+  renewNow(): Promise<void> {
+    const clock = this.#clock;
+    const waitMs = Math.max(0, this.#extraSentAt + minExtraIntervalMs - clock.now());
+    this.#extra ??= sleep(clock, waitMs, false).then(() => {
+      this.#extra = undefined;
+      this.#extraSentAt = clock.now();
+      return this.#renewAll([...this.#dueAt.keys()]);
+    });
+    return this.#extra;
+  }
+
   close(): Promise<void> {
     this.#timer?.cancel();
     this.#dueAt.clear();
@@ -130,17 +155,23 @@ export class LeaseRenewer {
     const now = this.#clock.now();
     // A lease that is due within a ninth of its duration is renewed now, so that leases share requests.
     const due = [...this.#dueAt].filter(([{ leaseMs }, at]) => at - now <= (leaseMs * renewAfterShare) / 3);
-    for (const [lease] of due) this.#dueAt.set(lease, Infinity);
-    for (let i = 0; i < due.length; i += maxBatchSize)
-      void this.#renew(due.slice(i, i + maxBatchSize).map(([lease]) => lease));
+    void this.#renewAll(due.map(([lease]) => lease));
+  }
+
+  async #renewAll(leases: readonly RenewedLease[]): Promise<void> {
+    for (const lease of leases) this.#dueAt.set(lease, Infinity);
+    const requests: Promise<void>[] = [];
+    for (let i = 0; i < leases.length; i += maxBatchSize)
+      requests.push(this.#renew(leases.slice(i, i + maxBatchSize)));
     this.#arm();
+    await Promise.all(requests);
   }
 
   async #renew(leases: readonly RenewedLease[]): Promise<void> {
     const sentAt = this.#clock.now();
     const timeoutMs = Math.max(250, Math.min(2_000, Math.min(...leases.map(({ leaseMs }) => leaseMs)) / 6));
     try {
-      const { results, suspects, incarnation } = await this.#post<RenewResponse>(
+      const { results, suspects, moved, incarnation } = await this.#post<RenewResponse>(
         paths.renew,
         { renewals: leases.map(renewalOf) },
         // One signal for all requests would exceed its maximum number of listeners.
@@ -148,13 +179,14 @@ export class LeaseRenewer {
         timeoutMs,
         (body) => Array.isArray(body.results) && body.results.length === leases.length,
       );
+      const names = presentNames(moved);
       for (const [i, lease] of leases.entries()) {
         if (!this.#dueAt.has(lease)) continue;
         const isSuspect = Array.isArray(suspects) && suspects.includes(i);
         const afterMs = lease.leaseMs * renewAfterShare - (this.#clock.now() - sentAt);
         this.#schedule(lease, isSuspect && !lease.isSuspect ? Math.min(suspectReplyMs, afterMs) : afterMs);
         const status = results[i] as RenewResponse['results'][number];
-        lease.onRenewal({ status, isSuspect, incarnation }, sentAt);
+        lease.onRenewal({ status, isSuspect, presentName: names.get(i), incarnation }, sentAt);
       }
     } catch (error) {
       for (const lease of leases) {
@@ -178,7 +210,7 @@ export class LeaseRenewer {
       { path, body, headersTimeoutMs: headMs },
       {
         signal,
-        // A second registration at another server would fence the first registration.
+        // Not hedged, because a second registration at another server would fence the first one.
         hedged: false,
         parse: (response: RegistryResponse, connection: RegistryConnection) => {
           if (response.status !== 200)
@@ -194,6 +226,15 @@ export class LeaseRenewer {
       },
     );
   }
+}
+
+/** Returns the valid names of a response, by the indexes of the renewals. */
+function presentNames(moved: unknown): ReadonlyMap<number, string> {
+  const names = new Map<number, string>();
+  if (Array.isArray(moved))
+    for (const { index, name } of moved as Partial<MovedRenewal>[])
+      if (typeof index === 'number' && isName(name)) names.set(index, name as string);
+  return names;
 }
 
 function renewalOf({

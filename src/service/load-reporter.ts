@@ -7,11 +7,11 @@ import type { InFlightRequests } from './in-flight-requests.js';
 import { sampleIntervalMs, type EventLoopMeter } from './event-loop-meter.js';
 
 /**
- * Validity of a load report. @see
+ * Validity of a load report, in ms. @see
  * https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md (weight expiration)
  */
 const reportTtlMs = 180_000;
-/** Rates cover 2,000 ms. */
+/** Number of samples for the rates: 8 × 250 ms = 2,000 ms. */
 const windowSamples = 8;
 
 export interface LoadReporterOptions {

@@ -1,4 +1,4 @@
-import { parseAddress } from '../core/address.js';
+import { isUnspecified, parseAddress, urlHost } from '../core/address.js';
 import type { CredentialProvider } from '../core/credentials.js';
 import { definedFields } from '../core/defined-fields.js';
 import { describeValue, quote } from '../core/describe-value.js';
@@ -14,7 +14,8 @@ import { limits } from '../protocol/limits.js';
 import type { IdempotencyGuard } from './at-most-once/idempotency-guard.js';
 import { guardOf } from './at-most-once/wrap-handler.js';
 import { checkIdentitySource } from './registry-proof.js';
-import { isServer, isUnspecified, type ServerOrAddress } from './server-addresses.js';
+import { isServer, type ServerOrAddress } from './server-addresses.js';
+import { parseRegistryList } from '../registry-client/registry-access.js';
 
 /** Options of {@link advertise}. An unknown key is an error. */
 export interface AdvertiseOptions {
@@ -30,8 +31,8 @@ export interface AdvertiseOptions {
   /** Semver version of the service, such as `2.1.0`. Default: none. */
   readonly version?: string;
   /**
-   * Registry addresses. Default: the addresses from the launcher, else `$CLERK_REGISTRY`, else
-   * `http://127.0.0.1:4711`.
+   * Registry addresses. Default: the addresses from the launcher, else `$CLERK_REGISTRY`, else the addresses in the
+   * identity file, else `http://127.0.0.1:4711`. With an identity, the last default is `https://127.0.0.1:4711`.
    */
   readonly registry?: string | readonly string[];
   /**
@@ -50,8 +51,8 @@ export interface AdvertiseOptions {
    */
   readonly leaseMs?: number;
   /**
-   * Relative share of the calls, 0 to 1,000; clerks use at most ten times the median of the service. An endpoint with weight 0 is used only if there is no other endpoint. Default
-   * 1.
+   * Relative share of the calls, 0 to 1,000. A clerk limits the weight to ten times the median weight of the service.
+   * An endpoint with weight 0 gets calls only if no other endpoint is available. Default 1.
    */
   readonly weight?: number;
   /** Zone of the service. Default: none. */
@@ -159,10 +160,7 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
     name,
     serverOrAddress: options.address,
     version: version ?? null,
-    registry:
-      options.registry === undefined
-        ? undefined
-        : parseRegistryUrls(options.registry, "the option 'registry'"),
+    registry: checkRegistry(options.registry),
     identity: checkIdentity(options.identity),
     registryKeys:
       options.registryKey === undefined
@@ -189,15 +187,10 @@ export function toAdvertiseConfig(options: AdvertiseOptions) {
   });
 }
 
-/**
- * @param given - one address, a list, or a comma-separated string
- * @param source - where `given` comes from, for the error message
- */
-export function parseRegistryUrls(given: string | readonly string[], source: string): readonly string[] {
-  const list = (Array.isArray(given) ? given : String(given).split(',')) as readonly unknown[];
-  const urls = list.map((url) => String(url).trim()).filter((url) => url !== '');
-  if (urls.length === 0) throw advertiseError(`found no registry address in ${source}`);
-  return Object.freeze(urls);
+function checkRegistry(given: string | readonly string[] | undefined): readonly string[] | undefined {
+  if (given === undefined) return undefined;
+  const list: unknown = Array.isArray(given) ? given.join(',') : given;
+  return parseRegistryList(String(list), "advertise(): the option 'registry'");
 }
 
 /**
@@ -212,7 +205,7 @@ export function hostInAddress(host: string | undefined, source: string): string 
     throw advertiseError(
       `needs one host name or IP address in ${source}; got ${text}, which stands for all addresses; set one address of this host`,
     );
-  const bracketed = text.includes(':') ? `[${text}]` : text;
+  const bracketed = urlHost(text);
   try {
     parseAddress(`http://${bracketed}:1`);
   } catch {

@@ -27,6 +27,7 @@ export class RegistrationUpdates {
   readonly #addresses: AddressUpdates;
   readonly #starting: StartingEndpoint;
   #requestedState: RegistrationRequest['state'];
+  #name: string;
   #isRegisteredAsStarting = false;
   /** Incarnation that has accepted the last registration. */
   #incarnation = '';
@@ -38,6 +39,7 @@ export class RegistrationUpdates {
     const { request, readAddresses, logger } = options;
     const label = `${request.name} (${request.id})`;
     this.#label = label;
+    this.#name = request.name;
     this.#starting = new StartingEndpoint({ ...options, label, addresses: () => this.addresses });
     this.#addresses = new AddressUpdates({
       label,
@@ -48,6 +50,15 @@ export class RegistrationUpdates {
       read: readAddresses,
       logger,
     });
+  }
+
+  /** The name under which the service registers. Changes when the service was moved. */
+  get name(): string {
+    return this.#name;
+  }
+
+  set name(name: string) {
+    this.#name = name;
   }
 
   get addresses(): readonly string[] {
@@ -75,6 +86,7 @@ export class RegistrationUpdates {
     this.#requestedState = this.#starting.isStarting ? 'starting' : undefined;
     return {
       ...fixed,
+      name: this.#name,
       ...this.#addresses.refresh(),
       ...definedFields({ state: this.#requestedState }),
     };
@@ -92,7 +104,7 @@ export class RegistrationUpdates {
     else void this.#sendToRestored();
   }
 
-  /** A registry takes a new incarnation when its data was replaced by an older copy. */
+  /** Registers again, because a registry with a new incarnation may have an older copy of the registration. */
   async #sendToRestored(): Promise<void> {
     if (this.#isRestoring) return;
     this.#isRestoring = true;
@@ -101,7 +113,7 @@ export class RegistrationUpdates {
     } catch (error) {
       if (!this.#options.endSignal.aborted)
         this.#options.logger.warn(
-          `The registry lost changes and did not accept the registration of ${this.#label} again: ${errorMessage(error)}; the service sends the registration again with the next renewal of its lease`,
+          `The registry has lost changes, and did not accept a second registration of ${this.#label}: ${errorMessage(error)}; the service sends the registration again with the next renewal of its lease`,
         );
     } finally {
       this.#isRestoring = false;
@@ -131,7 +143,7 @@ export class RegistrationUpdates {
 
   /** Returns whether the registry has accepted a registration that is not in the state `starting`. */
   async #registerAsUp(): Promise<boolean> {
-    // A lost lease ends with another registration.
+    // After a lost lease, the service registers again. The caller retries until then.
     if (!this.#options.isRegistered()) return false;
     if (this.#isRegisteredAsStarting) await this.sendAgain();
     return true;

@@ -22,16 +22,17 @@ export type IdentitySource = string | Identity | CredentialProvider;
 
 export interface RegistryProofRuntime {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Undefined: the identity that the environment states. */
+  /** For an undefined `source`, opens the identity that the environment states. */
   readonly openIdentity: (source: string | CredentialProvider | undefined) => Promise<Identity>;
-  /** Gets the statements of the registry. Default: `authenticate` does not use them. */
-  readonly knownRegistries?: Pick<KnownRegistries, 'update' | 'confirm'> | undefined;
+  /** Gets the statements of the registry, for `authenticate`. Default: the statements are not used. */
+  readonly knownRegistries?:
+    Pick<KnownRegistries, 'update' | 'confirm' | 'addMove' | 'addMoveSource'> | undefined;
 }
 
 /**
- * Returns undefined for a registry that needs no identity.
+ * Returns undefined when neither an identity nor a registry key is set.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when a registry key is known, but no identity, or vice versa
+ * @throws {@link ClerkError} `CONFIG_INVALID` when only one of identity and registry key is known
  */
 export async function openRegistryProof(
   options: {
@@ -48,7 +49,7 @@ export async function openRegistryProof(
     if (pins === undefined) return undefined;
     throw new ClerkError(
       'CONFIG_INVALID',
-      "advertise() got the key of the registry, and no identity; pass the option 'identity', or set CLERK_IDENTITY",
+      "advertise() needs an identity when the key of the registry is set; pass the option 'identity', or set CLERK_IDENTITY",
     );
   }
   const identity = isIdentity(source) ? source : await openIdentity(source);
@@ -65,7 +66,7 @@ export async function openRegistryProof(
   if (registryKeys().length > 0) return { identity, registryKeys, onStatement, onAccepted };
   throw new ClerkError(
     'CONFIG_INVALID',
-    "advertise() got an identity, and no key of the registry; pass the option 'registryKey', or set CLERK_REGISTRY_KEY",
+    "advertise() with an identity needs the key of the registry; pass the option 'registryKey', or set CLERK_REGISTRY_KEY",
   );
 }
 

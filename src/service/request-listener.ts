@@ -10,8 +10,8 @@ type Listener = (...args: unknown[]) => void;
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
 
 /**
- * Calls `listener` before the listeners of the program, which may respond at once. Some listeners change the
- * behaviour of a server: for 'checkContinue', 'checkExpectation', and with HTTP/2 for 'request'. There, `listener` is
+ * Calls `listener` before the listeners of the program, which may respond at once. A listener for 'checkContinue',
+ * 'checkExpectation', or 'request' of HTTP/2 changes the behaviour of the server. For these events, `listener` is
  * added only when the program adds a listener.
  *
  * @returns a function that removes the listener

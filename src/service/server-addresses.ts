@@ -1,4 +1,4 @@
-import { parseAddress, type Address, type AddressString } from '../core/address.js';
+import { isUnspecified, parseAddress, urlHost, type Address, type AddressString } from '../core/address.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
 
 /** A server of `node:http`, `node:https` or `node:http2`, or an object with the same members. */
@@ -35,7 +35,10 @@ export function isServer(value: unknown): value is ServerLike {
   );
 }
 
-/** Whether a server supports HTTP/2. It emits 'stream' for each HTTP/2 request, and only 'request' for HTTP/1.1. */
+/**
+ * Whether a server supports HTTP/2. Such a server emits 'stream' for an HTTP/2 request, and only 'request' for
+ * HTTP/1.1.
+ */
 export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
 }
@@ -88,9 +91,7 @@ export function addressesOf(serverOrAddress: ServerOrAddress, source: AddressSou
     return { addresses: [text], enumeratedAddresses: [] };
   }
   const textOf = (host: string): AddressString =>
-    parseAddress(
-      `${secure ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${String(bound.port)}`,
-    ).text;
+    parseAddress(`${secure ? 'https' : 'http'}://${urlHost(host)}:${String(bound.port)}`).text;
   const { statedHost } = source;
   if (statedHost !== undefined || !isUnspecified(bound.address))
     return { addresses: [textOf(statedHost ?? bound.address)], enumeratedAddresses: [] };
@@ -109,7 +110,7 @@ function addressesOfHost(given: readonly Address[], source: AddressSource): Adve
     }
     const pattern = hostname === '::' ? '//[::]' : `//${hostname}`;
     for (const host of allHosts(hostname, source)) {
-      const found = parseAddress(text.replace(pattern, `//${host.includes(':') ? `[${host}]` : host}`)).text;
+      const found = parseAddress(text.replace(pattern, `//${urlHost(host)}`)).text;
       if (addresses.size < maxAddresses && !addresses.has(found)) enumerated.add(found);
       if (addresses.size < maxAddresses) addresses.add(found);
     }
@@ -121,11 +122,6 @@ function allHosts(unspecified: string, { hostAddresses }: AddressSource): readon
   const isV4 = unspecified === '0.0.0.0';
   const reachable = hostAddresses().filter((host) => !isV4 || !host.includes(':'));
   return [...reachable.slice(0, maxAddresses - 1), isV4 ? '127.0.0.1' : '::1'];
-}
-
-/** Whether a host stands for all addresses of a machine. */
-export function isUnspecified(host: string): boolean {
-  return host === '0.0.0.0' || host === '::';
 }
 
 export function untilListening(server: ServerLike, signal: AbortSignal | undefined): Promise<void> {

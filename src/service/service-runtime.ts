@@ -4,14 +4,17 @@ import { escapingLogger, type Logger } from '../core/logger.js';
 import type { EndSignal } from '../core/end-signal.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import type { RegistryConnection } from '../registry-client/connection.js';
-import type { WorkerPort } from './cluster/cluster-ports.js';
+import type { WorkerPort } from './cluster/cluster-messages.js';
 import type { PrimaryLink } from './cluster/primary-link.js';
 import type { RegistryProof, RegistryProofRuntime } from './registry-proof.js';
+import type { SharedListenerCheckOptions } from './shared-listener-check.js';
 import type { Hashing } from '../protocol/launch-proof.js';
 
 export interface ProcessPort {
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Resolves to an empty string without input, and later calls to the same line. */
+  /**
+   * Reads the first line of standard input. Resolves to an empty string without input. Later calls get the same line.
+   */
   readFirstLine(): Promise<string>;
   /**
    * Calls `callback` at each SIGTERM and SIGINT. These signals then do not end the process. Returns a function that
@@ -32,7 +35,7 @@ export interface ServiceRuntime {
   readonly hashing: Hashing;
   readonly retry: RetryLoop;
   readonly process: ProcessPort;
-  /** With a proof, both ends of the connection prove their keys. */
+  /** With `proof`, the service and the registry prove their keys to each other. */
   readonly connect: (url: string, proof: RegistryProof | undefined) => RegistryConnection;
   readonly openIdentity: RegistryProofRuntime['openIdentity'];
   readonly knownRegistries?: RegistryProofRuntime['knownRegistries'];
@@ -41,6 +44,8 @@ export interface ServiceRuntime {
    * checked.
    */
   readonly acceptsConnection?: (address: Address, signal: AbortSignal) => Promise<boolean>;
+  /** Default: the service does not check whether other processes share its listener. */
+  readonly askInstance?: SharedListenerCheckOptions['askInstance'];
   readonly cluster?: {
     readonly port: WorkerPort;
     readonly link: PrimaryLink | undefined;

@@ -1,13 +1,14 @@
 import { parseAddress, type Address } from '../core/address.js';
 import { sleep, type Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
+import { isAborted } from '../core/abort-signal.js';
 
 export interface StartingEndpointOptions {
   readonly clock: Clock;
   readonly logger: Logger;
   readonly label: string;
   readonly addresses: () => readonly string[];
-  /** Undefined when the endpoint is up from the beginning. */
+  /** Undefined for a service with a server that already listens. Its endpoint is up at once. */
   readonly acceptsConnection: ((address: Address, signal: AbortSignal) => Promise<boolean>) | undefined;
 }
 
@@ -17,14 +18,14 @@ const firstCheckMs = 250;
 const checkMs = 1_000;
 const minDelayMs = 25;
 const maxDelayMs = 250;
-/** Maximum time in the state `starting`, in ms. The address may be reachable only from other hosts. */
+/** Maximum time in the state `starting`, in ms, because the address may be reachable only from other hosts. */
 const maxStartingMs = 30_000;
 /** Delay before another attempt to register as up, in ms. */
 const retryMs = 500;
 
 /**
- * Connects to the stated addresses of a service until one accepts. Until then the endpoint is registered as
- * `starting`, for at most 30,000 ms.
+ * Connects to the stated addresses of a service until an address accepts a connection. Until then the endpoint is
+ * registered as `starting`, for at most 30,000 ms.
  *
  * @see [C5.9](../../docs/guarantees.md#c5-9)
  */
@@ -47,9 +48,11 @@ export class StartingEndpoint {
   }
 
   /**
-   * Waits for a connection, then registers the endpoint as up. Ends early when `signal` aborts. Never rejects.
+   * Waits until an address accepts a connection, then registers the endpoint as up. Ends early when `signal` aborts.
+   * Never rejects.
    *
-   * @param register - returns whether the registry has the endpoint as up; called again after false or a rejection
+   * @param register - registers the endpoint as up, and returns whether the registry accepted this; called again
+   *   after false or a rejection
    */
   async untilUp(signal: AbortSignal, register: () => Promise<boolean>): Promise<void> {
     if (!this.#isStarting) return;
@@ -111,6 +114,3 @@ export class StartingEndpoint {
 }
 
 /** A signal can abort during an `await`, which the type checker ignores. */
-function isAborted(signal: AbortSignal): boolean {
-  return signal.aborted;
-}

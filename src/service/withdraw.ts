@@ -4,7 +4,7 @@ import type { Logger } from '../core/logger.js';
 import type { RetryLoop } from '../core/retry-loop.js';
 import { limits } from '../protocol/limits.js';
 import type { WithdrawRequest } from '../protocol/registration-messages.js';
-import { isUnavailable } from '../registry-client/failover-client.js';
+import { isUnavailable } from '../registry-client/connection-errors.js';
 import type { LeaseRenewer } from './lease-renewer.js';
 
 export interface WithdrawOptions {
@@ -14,13 +14,13 @@ export interface WithdrawOptions {
   readonly renewer: LeaseRenewer;
 }
 
-/** Maximum time of all attempts together. */
+/** Maximum time of all attempts together, in ms. */
 const timeoutMs = 3_000;
 
 /**
  * Withdraws a registration, with retries that keep the process alive. Never rejects: without a response, the
- * registration ends with its lease. Resolves to the time for which clients with a cached resolution may still call
- * the service.
+ * registration ends with its lease. Resolves to the time, in ms, for which clients with a cached resolution may still
+ * call the service.
  */
 export async function withdraw(
   { clock, retry, logger, renewer }: WithdrawOptions,

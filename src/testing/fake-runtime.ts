@@ -207,7 +207,10 @@ class VirtualTimeRuntime implements FakeRuntime {
     this.#wallOffset += ms;
   }
 
-  /** Sets the clock to `until` at the end. Stops early when `shouldContinue` returns false. */
+  /**
+   * Runs the timers that are due until `until`, and then sets the clock to `until`. Stops early when `shouldContinue`
+   * returns false.
+   */
   async #runUntil(until: number, shouldContinue: () => boolean): Promise<void> {
     if (this.#advancing)
       throw new Error(
@@ -240,7 +243,7 @@ class VirtualTimeRuntime implements FakeRuntime {
   async #runAutoAdvance(): Promise<void> {
     try {
       await settleMicrotasks();
-      // A call of `advance` or `runUntilIdle` ends this loop, and restarts it at its own end.
+      // A call of `advance` or `runUntilIdle` ends this loop. When that call has finished, it starts the loop again.
       while (!this.#advancing && this.#refCount > 0) await this.#fireNext();
     } finally {
       this.#autoAdvancing = false;

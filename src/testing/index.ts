@@ -1,4 +1,8 @@
-/** The test kit: virtual time, a network in memory with servers that fail on demand, and conformance suites. */
+/**
+ * The test kit: virtual time, a network in memory with servers that fail on demand, and conformance suites.
+ *
+ * @module binding-clerk/testing
+ */
 
 // Memory cluster and fake runtime, for tests of programs that use a clerk
 export {

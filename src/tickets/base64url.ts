@@ -1,4 +1,7 @@
-/** Decodes base64url without padding; undefined when the text is not the one spelling of its bytes. */
+/**
+ * Decodes base64url without padding. Returns undefined for a text that is invalid, or is not the canonical encoding of
+ * its bytes.
+ */
 export function decodeBase64url(text: unknown): Buffer | undefined {
   if (typeof text !== 'string' || !/^[A-Za-z0-9_-]+$/.test(text)) return undefined;
   const bytes = Buffer.from(text, 'base64url');

@@ -4,7 +4,7 @@ import { jwsAlgorithms } from './jws.js';
 import { algorithmOfJwk, parsePublicJwk, toPublicJwk, type PublicJwk } from './public-jwk.js';
 import type { CheckedCredentials } from '../core/credentials.js';
 
-/** Value of `typ`, so that a signature made for another purpose is never a ticket. */
+/** Value of `typ`. No text that is signed for another purpose has this value, so such a text is never a ticket. */
 export const ticketType = 'clerk-ticket+jwt';
 
 export const maxTicketLength = 4_096;

@@ -20,7 +20,10 @@ export interface IssuedTicket {
   readonly expiresInMs: number;
 }
 
-/** Issues tickets that a registry key signs. Checks no rights. @see [C7.2](../../docs/guarantees.md#c7-2) */
+/**
+ * Issues tickets that are signed with a registry key. Does not check whether the principal has the rights. @see
+ * [C7.2](../../docs/guarantees.md#c7-2)
+ */
 export class TicketIssuer {
   readonly #credentials: CheckedCredentials;
   readonly #header: TicketHeader;
@@ -33,7 +36,7 @@ export class TicketIssuer {
     this.#runtime = runtime;
   }
 
-  /** @param lifeMs - from 1,000 to 300,000 (default); rounded down to whole seconds */
+  /** @param lifeMs - lifetime of the ticket, from 1,000 to 300,000 (default); rounded down to whole seconds */
   async issue(grant: TicketGrant, lifeMs = maxTicketSeconds * 1_000): Promise<IssuedTicket> {
     const { key, algorithm, pin } = this.#credentials;
     const now = this.#runtime.wallNow();

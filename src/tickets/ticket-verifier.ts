@@ -12,7 +12,8 @@ export const maxClockSkewMs = 30_000;
 
 export interface TicketExpectation {
   readonly clientPin: KeyPin | undefined;
-  readonly isOwnService: (name: string) => boolean;
+  /** Whether the name in the ticket is this service. Called only if the ticket is otherwise valid. */
+  readonly isOwnService: (name: string) => boolean | Promise<boolean>;
   /** Whether the registry with this key has lost its data since this incarnation. Default: never. */
   readonly isOutdated?: (incarnation: string, issuer: KeyPin) => boolean;
 }
@@ -22,15 +23,15 @@ export interface VerifiedTicket {
   readonly service: string;
   readonly rights: readonly AccessRight[];
   readonly id: string;
-  /** In ms since 1970. */
+  /** When the ticket expires, in ms since 1970. */
   readonly expiresAt: number;
-  /** In ms since 1970. A service accepts the ticket until {@link maxClockSkewMs} after `expiresAt`. */
+  /** Time until which a service accepts the ticket, in ms since 1970: {@link maxClockSkewMs} after `expiresAt`. */
   readonly validUntil: number;
 }
 
 /**
- * Verifies tickets without asking the registry. The key of a ticket counts only if its hash is one of the pins, so each
- * pinned key is imported once.
+ * Verifies tickets without a request to the registry. A ticket contains the key of its registry. The key is accepted
+ * only if its hash is one of the pins. Each pinned key is imported once.
  *
  * @see [C7.2](../../docs/guarantees.md#c7-2), [C7.8](../../docs/guarantees.md#c7-8),
  * [A14](../../docs/guarantees.md#a14), [A15](../../docs/guarantees.md#a15)
@@ -62,6 +63,7 @@ export class TicketVerifier {
     const claims = decodeClaims(await this.#payloadOf(text, header));
     if (claims?.issuer !== header.kid) throw refusal('has invalid claims');
     this.#check(claims, expected);
+    if (!(await expected.isOwnService(claims.service))) throw refusal(`was issued for ${claims.service}`);
     const expiresAt = claims.expiresAt * 1_000;
     return Object.freeze({
       principal: claims.principal,
@@ -92,14 +94,13 @@ export class TicketVerifier {
     }
   }
 
-  #check(claims: TicketClaims, { clientPin, isOwnService, isOutdated }: TicketExpectation): void {
+  #check(claims: TicketClaims, { clientPin, isOutdated }: TicketExpectation): void {
     if (claims.clientPin !== clientPin)
       throw refusal(
         clientPin === undefined
           ? 'requires that the client proves its key on the connection'
           : 'was issued to another client',
       );
-    if (!isOwnService(claims.service)) throw refusal(`was issued for ${claims.service}`);
     if (isOutdated?.(claims.incarnation, claims.issuer) === true)
       throw refusal('was issued before the registry lost its data');
     const now = this.#clock.wallNow();

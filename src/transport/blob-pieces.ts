@@ -6,7 +6,10 @@ export function isBlob(body: unknown): body is Blob {
   return tag === '[object Blob]' || tag === '[object File]';
 }
 
-/** `Blob.stream()` may return the whole blob as one chunk. The result can be iterated more than once. */
+/**
+ * Returns the bytes of a blob in pieces, because `Blob.stream()` may return the whole blob as one chunk. The result can
+ * be iterated more than once.
+ */
 export function blobInPieces(blob: Blob): AsyncIterable<Uint8Array> {
   return {
     async *[Symbol.asyncIterator]() {

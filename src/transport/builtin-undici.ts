@@ -1,6 +1,6 @@
 /**
- * The installed undici accepts only its own classes. It would send a FormData of Node's built-in undici as the text
- * `[object FormData]`, and reject such a Request.
+ * Converts objects of Node's built-in undici, because the installed undici accepts only its own classes. The installed
+ * undici would send a built-in FormData as the text `[object FormData]`, and would reject a built-in Request.
  */
 import { undici } from './load-undici.js';
 

@@ -10,7 +10,7 @@ import { WaitQueue, type QueuedRequest } from './wait-queue.js';
 export interface ConnectionPoolOptions {
   readonly connections: number;
   readonly pipelining: number;
-  /** An older connection gets no new requests; 0: no maximum age. */
+  /** Maximum age of a connection, in ms; 0 for no maximum. An older connection gets no new requests. */
   readonly ttlMs: number;
   readonly clock: Clock;
   readonly sockets: SocketLimit;
@@ -36,7 +36,7 @@ export class ConnectionPool implements LimitedPool {
   readonly #free: PooledConnection[] = [];
   readonly #closed: PooledConnection[] = [];
   readonly #draining = new Set<Client>();
-  /** Empty while a connection is free. */
+  /** Waiting requests. Empty while a connection is free. */
   readonly #queue = new WaitQueue();
   #closing: Promise<void> | undefined;
   #onQueueEmpty: (() => void) | undefined;
@@ -48,7 +48,7 @@ export class ConnectionPool implements LimitedPool {
 
   /**
    * Queues the request if no connection is free. Never throws.
-   * @param origin - origin that undici publishes on its diagnostics channels
+   * @param origin - scheme, host and port, as undici states them on its diagnostics channels
    */
   dispatch(request: Dispatcher.DispatchOptions, handler: RequestHandler, origin: string): void {
     const connection = handler.needsNewConnection === true ? this.#openNew() : this.#acquire();
@@ -76,9 +76,9 @@ export class ConnectionPool implements LimitedPool {
   }
 
   /**
-   * Gives up an unsent request. If no other request waits for the connecting socket, the socket must connect within
-   * one second after the start of its dial. A slower socket is destroyed, and `onError` of the handler is called.
-   * Returns whether the request waited in this pool.
+   * Cancels an unsent request. If no other request waits for the connecting socket, the socket must connect within one
+   * second after the start of its dial. A slower socket is destroyed, and `onError` of the handler is called. Returns
+   * whether the request waited in this pool.
    */
   cancel(handler: RequestHandler): boolean {
     if (this.#queue.cancel(handler)) {
@@ -198,7 +198,8 @@ export class ConnectionPool implements LimitedPool {
 
   #onDrain(connection: PooledConnection): void {
     const next = this.#queue.first;
-    // A request that undici gets during the event 'drain' is written later, outside the async context of the call.
+    // Wait until the event 'drain' has ended. undici would write a request that it gets during the event later, outside
+    // the async context of the call.
     if (next && isObserved(next.request.body)) queueMicrotask(() => this.#release(connection));
     else this.#release(connection);
   }

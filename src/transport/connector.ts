@@ -1,6 +1,7 @@
 import type { LookupFunction, Socket } from 'node:net';
 import type { Address } from '../core/address.js';
 import { localhostLookup } from '../core/localhost-lookup.js';
+import { readableTlsError } from '../core/tls-mismatch.js';
 import type { TransportOptions } from '../core/transport.js';
 import { checkedLookup, peerRefusal, refusalOf } from './checked-lookup.js';
 import { undici, type Undici } from './load-undici.js';
@@ -8,8 +9,8 @@ import type { ConnectionListener } from './pooled-connection.js';
 
 export type Connector = ReturnType<Undici['buildConnector']>;
 /**
- * Also returns the socket, which undici's type omits. A dial that opens further sockets passes each to `onSocket` as it
- * begins to connect, so that the dial can be stopped.
+ * Opens a connection. Returns the connecting socket, which undici's type omits. A dial that opens further sockets
+ * passes each socket to `onSocket` when the socket begins to connect, so that the caller can stop the dial.
  */
 export type Dial = (
   requested: Parameters<Connector>[0],
@@ -18,18 +19,21 @@ export type Dial = (
 ) => Socket | undefined;
 
 /**
- * The function always dials `address`, for any origin. With TLS, the certificate must be valid for the host name in
- * `address`. The dial of an address that the policy refuses fails with `ADDRESS_REFUSED`. The peer of a connect function
- * of the program is checked on the open connection.
- * @param timeoutMs - by default the `connectTimeout` of the program
+ * Returns a function that dials `address` for every origin. With TLS, the certificate must be valid for the host name
+ * in `address`, or for `connect.servername` of the program. The dial of an address that the policy refuses fails with
+ * `ADDRESS_REFUSED`. If the program has its own connect function, the peer is checked on the open connection.
+ * @param timeoutMs - connect timeout. Default: the `connectTimeout` of the program.
  */
 export function createDial(
   address: Address,
   { tls, undici: undiciOptions, addressPolicy }: TransportOptions,
   timeoutMs?: number,
 ): Dial {
-  const connectOption = undiciOptions.connect as object | Connector | undefined;
-  const { lookup } = typeof connectOption === 'object' ? (connectOption as { lookup?: LookupFunction }) : {};
+  const connectOption = undiciOptions.connect as object | Connector | null | undefined;
+  const { lookup, servername } = (typeof connectOption === 'object' ? (connectOption ?? {}) : {}) as {
+    readonly lookup?: LookupFunction;
+    readonly servername?: string;
+  };
   const dial =
     typeof connectOption === 'function'
       ? peerChecked(connectOption as Dial, addressPolicy)
@@ -51,13 +55,21 @@ export function createDial(
     host: hostname,
     port: String(address.port || ''),
     protocol: address.protocol === 'https' ? 'https:' : 'http:',
-    servername: isIpLiteral(hostname) ? '' : hostname,
+    servername: servername ?? (isIpLiteral(hostname) ? '' : hostname),
   };
   return (requested, callback) => {
     const refusal = refusalOf(addressPolicy, address);
-    if (refusal === undefined) return dial({ ...requested, ...target }, callback);
+    if (refusal === undefined) return dial({ ...requested, ...target }, withReadableError(callback, address));
     queueMicrotask(() => callback(refusal, null));
     return undefined;
+  };
+}
+
+function withReadableError(callback: Parameters<Dial>[1], { text }: Address): Parameters<Dial>[1] {
+  return (...result) => {
+    const [error] = result;
+    if (error === null || (error as unknown) === undefined) callback(...result);
+    else callback(readableTlsError(error, text), null);
   };
 }
 

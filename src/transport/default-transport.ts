@@ -2,9 +2,10 @@ import { ClerkError, errorMessage } from '../core/errors.js';
 import type { TransportFactory, TransportOptions } from '../core/transport.js';
 import { EndpointDialer } from './endpoint-dialer.js';
 import { HttpChannel } from './http-channel.js';
-import { HttpPools } from './http-pools.js';
+import { SharedPools } from './shared-pools.js';
 import { ProbeClient } from './probe.js';
 import { tcpChannel } from './tcp-channel.js';
+import { TlsCheck } from './tls-check.js';
 import { undici } from './load-undici.js';
 
 /**
@@ -15,12 +16,15 @@ import { undici } from './load-undici.js';
 export const defaultTransport: TransportFactory = (options, clock) => {
   checkUndiciOptions(options);
   const dialer = new EndpointDialer(options, clock);
-  const pools = new HttpPools(options, clock, dialer);
+  const pools = new SharedPools(options, clock, dialer);
+  const tlsCheck = new TlsCheck(options, clock);
   return {
     open(endpoint, addresses, authority) {
       const http = addresses.filter((address) => address.protocol !== 'tcp');
       return http.length > 0
-        ? new HttpChannel(endpoint, http, authority, pools, new ProbeClient(clock, dialer))
+        ? new HttpChannel(endpoint, http, authority, pools, new ProbeClient(clock, dialer), (address) =>
+            tlsCheck.answers(address),
+          )
         : tcpChannel(addresses, clock, options.addressPolicy);
     },
   };

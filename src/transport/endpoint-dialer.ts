@@ -4,9 +4,9 @@ import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
 import type { TransportOptions } from '../core/transport.js';
 import { createDial, type Dial } from './connector.js';
-import { expectedInstance } from './expected-instance.js';
+import { expectedInstance } from './needs-instance-check.js';
 import { checkedDial } from './instance-check.js';
-import { pinnedDial } from './pinned-dial.js';
+import { pinnedDial } from './pinned-tls.js';
 import { SessionCache } from './session-cache.js';
 
 export interface DialTarget {
@@ -16,10 +16,13 @@ export interface DialTarget {
   readonly authority: string;
 }
 
-/** Default of undici. */
+/** The default of undici. */
 const connectTimeoutMs = 10_000;
 
-/** Opens connections to endpoints. An endpoint with keys proves a key; an endpoint that names its instance is asked. */
+/**
+ * Opens connections to endpoints. An endpoint with keys must prove one of its keys. Any other endpoint that can name
+ * its instance must name the expected instance.
+ */
 export class EndpointDialer {
   readonly #options: TransportOptions;
   readonly #clock: Clock;
@@ -30,13 +33,16 @@ export class EndpointDialer {
     this.#clock = clock;
   }
 
-  /** Connections with another text must not be used for the target. */
+  /**
+   * Returns a text that identifies the checks of a connection to the target. A connection with another text must not be
+   * used for the target.
+   */
   proofOf({ endpoint, address, authority }: DialTarget): string {
     if (endpoint.keys.length > 0) return endpoint.keys.join(' ');
     return expectedInstance(endpoint, address, authority, this.#options) === undefined ? '' : 'checked';
   }
 
-  /** @param timeoutMs - by default the `connectTimeout` of the program */
+  /** @param timeoutMs - connect timeout. Default: the `connectTimeout` of the program. */
   dial({ endpoint, address, authority }: DialTarget, timeoutMs?: number): Dial {
     if (endpoint.keys.length > 0) return this.#pinnedDial(endpoint, address, timeoutMs);
     const dial = createDial(address, this.#options, timeoutMs);
@@ -72,7 +78,8 @@ export class EndpointDialer {
         );
         return undefined;
       }
-      // Replaced credentials are used from the next dial on.
+      // This dial uses the last known credentials. If the program has replaced its credentials, the next dial uses the
+      // new ones.
       current.catch(() => undefined);
       return dial(requested, callback);
     };
@@ -84,6 +91,6 @@ function unprovableError({ text, protocol }: Address): ClerkError {
     'ENDPOINT_UNPROVEN',
     protocol === 'https'
       ? `The transport cannot check the key of ${text}; set pinOf of TransportOptions`
-      : `An endpoint cannot prove its key at ${text}; advertise an https: address`,
+      : `The endpoint cannot prove its key at ${text}, which does not use TLS; advertise an https: address`,
   );
 }

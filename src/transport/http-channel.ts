@@ -1,7 +1,8 @@
-import type { Dispatcher } from 'undici';
+import type { Dispatcher, errors } from 'undici';
 import type { Address } from '../core/address.js';
 import type { Endpoint } from '../core/endpoint.js';
 import { ClerkError } from '../core/errors.js';
+import { tlsRequiredError } from '../core/tls-mismatch.js';
 import type {
   Channel,
   ConnectionLimit,
@@ -11,40 +12,44 @@ import type {
 } from '../core/transport.js';
 import { addHeaders } from '../protocol/call-headers.js';
 import { requestServername } from '../core/request-servername.js';
+import { AddressChoice } from './address-choice.js';
 import { inPieces } from './body-pieces.js';
 import { fromBuiltinBody } from './builtin-undici.js';
-import { originOf, type HttpPools, type PoolUser, type SharedPool } from './http-pools.js';
+import { originOf, type SharedPools, type PoolUser, type SharedPool } from './shared-pools.js';
 import type { ProbeClient } from './probe.js';
 
 /**
- * Calls that must run at most once use connections that are new or were idle for less than 1,000 ms. A server is
- * unlikely to close such a connection while the request arrives.
+ * The HTTP connections to one endpoint. Calls that must run at most once use connections that are new or were idle for
+ * less than 1,000 ms. A server is unlikely to close such a connection while the request arrives.
  */
 export class HttpChannel implements Channel, PoolUser {
   readonly #endpoint: Endpoint;
   readonly #addresses: readonly Address[];
   readonly #authority: string;
-  readonly #pools: HttpPools;
+  readonly #pools: SharedPools;
   readonly #probeClient: ProbeClient;
-  /** Pools that get no new requests from this channel, but may hold earlier requests. */
+  /** Pools that get no new requests from this channel, but may still process earlier requests. */
   readonly #formerPools = new Set<SharedPool>();
-  readonly #failedAddresses = new Set<Address>();
-  #addressIndex = 0;
-  #exhausted = false;
+  readonly #choice: AddressChoice;
   #closed = false;
   #shared: SharedPool | undefined;
   #fresh: SharedPool | undefined;
   #origin: string;
+  readonly #answersTls: (address: Address) => Promise<boolean>;
+  readonly #tlsAnswers = new Map<Address, Promise<boolean>>();
 
   constructor(
     endpoint: Endpoint,
     addresses: readonly Address[],
     authority: string,
-    pools: HttpPools,
+    pools: SharedPools,
     probeClient: ProbeClient,
+    answersTls: (address: Address) => Promise<boolean>,
   ) {
+    this.#answersTls = answersTls;
     this.#endpoint = endpoint;
     this.#addresses = addresses;
+    this.#choice = new AddressChoice(addresses);
     this.#authority = authority;
     this.#pools = pools;
     this.#probeClient = probeClient;
@@ -52,7 +57,7 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   get address(): Address {
-    return this.#addresses[this.#addressIndex] as Address;
+    return this.#choice.current;
   }
 
   dispatch(request: TransportRequest, handler: RequestHandler, freshOnly: boolean): void {
@@ -60,7 +65,7 @@ export class HttpChannel implements Channel, PoolUser {
       handler.onError(new ClerkError('CLERK_CLOSED', `The connections to ${this.address.text} are closed`));
       return;
     }
-    if (this.#exhausted) this.onConnected();
+    if (this.#choice.isExhausted) this.#choice.onConnected();
     try {
       const { pool, authority } = this.#poolFor(freshOnly);
       pool.dispatch(this.#toDispatchOptions(request, authority), handler, this.#origin);
@@ -115,7 +120,7 @@ export class HttpChannel implements Channel, PoolUser {
     });
     const index = await Promise.any(probes);
     this.onConnected();
-    this.#useAddress(index);
+    this.#change(() => this.#choice.select(index));
   }
 
   wasNotProcessed(error: Error): boolean {
@@ -125,6 +130,26 @@ export class HttpChannel implements Channel, PoolUser {
 
   wasReused(handler: RequestHandler): boolean {
     return this.#usedPools().some(({ pool }) => pool.wasReused(handler));
+  }
+
+  /**
+   * Finds out whether the server requires TLS. A TLS server that receives an HTTP request closes the connection, and
+   * may send a TLS alert first.
+   */
+  explain(error: Error, hasResponded: boolean): Promise<Error> | undefined {
+    const { address } = this;
+    if (address.protocol !== 'http' || this.#closed) return undefined;
+    if (isTlsAlert(error)) return Promise.resolve(tlsRequiredError(address.text));
+    if (!isUnansweredClose(error)) return undefined;
+    let answer = this.#tlsAnswers.get(address);
+    if (answer === undefined) {
+      if (hasResponded) return undefined;
+      this.#tlsAnswers.set(address, (answer = this.#answersTls(address)));
+    }
+    return answer.then((isTls) => {
+      if (!isTls) this.#tlsAnswers.delete(address);
+      return isTls ? tlsRequiredError(address.text) : error;
+    });
   }
 
   resetConnections(): void {
@@ -139,17 +164,11 @@ export class HttpChannel implements Channel, PoolUser {
   }
 
   nextAddress(from: Address): boolean {
-    this.#failedAddresses.add(from);
-    this.#exhausted = this.#failedAddresses.size === this.#addresses.length;
-    if (!this.#failedAddresses.has(this.address)) return this.#addresses.length > 1;
-    const next = this.#addresses.findIndex((address) => !this.#failedAddresses.has(address));
-    this.#useAddress(Math.max(0, next));
-    return next >= 0;
+    return this.#change(() => this.#choice.onDialFailed(from));
   }
 
   onConnected(): void {
-    this.#failedAddresses.clear();
-    this.#exhausted = false;
+    this.#choice.onConnected();
   }
 
   async close(): Promise<void> {
@@ -184,11 +203,15 @@ export class HttpChannel implements Channel, PoolUser {
     return next;
   }
 
-  #useAddress(index: number): void {
-    if (index === this.#addressIndex) return;
-    this.#addressIndex = index;
-    this.#origin = originOf(this.address, this.#authority);
-    this.#leavePools();
+  /** Runs `choose`, which may change the address. After a change, new requests use other pools. */
+  #change<T>(choose: () => T): T {
+    const before = this.address;
+    const result = choose();
+    if (this.address !== before) {
+      this.#origin = originOf(this.address, this.#authority);
+      this.#leavePools();
+    }
+    return result;
   }
 
   #leavePools(): void {
@@ -215,4 +238,16 @@ export class HttpChannel implements Channel, PoolUser {
     if (body !== sent.body) sent = { ...sent, body };
     return inPieces(sent) as unknown as Dispatcher.DispatchOptions;
   }
+}
+
+/** Whether the server closed a connection on which it had sent no byte. */
+function isUnansweredClose(error: Error): boolean {
+  const { code, socket } = error as Partial<errors.SocketError>;
+  return code === 'UND_ERR_SOCKET' && socket?.bytesRead === 0;
+}
+
+/** Whether the response is a TLS record of type alert. */
+function isTlsAlert(error: Error): boolean {
+  const { name, data } = error as { readonly name: string; readonly data?: string };
+  return name === 'HTTPParserError' && data?.startsWith('\x15\x03') === true;
 }

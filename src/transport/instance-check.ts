@@ -15,13 +15,14 @@ export interface ExpectedInstance {
 
 type DialCallback = Parameters<Dial>[1];
 
-/** A service answers a check with about 150 bytes. */
+/** Maximum size of a response head. A service answers a check with about 150 bytes. */
 const maxResponseBytes = 16_384;
 
 /**
  * Asks on each new connection for the instance id, with an `OPTIONS` request. If another program answers, the dial
- * fails with `OTHER_INSTANCE`, before any byte of a call is written. HTTP/2 is checked on a second connection to the
- * same address. If an HTTP/1.1 server closes the checked connection, calls get a second connection.
+ * fails with `OTHER_INSTANCE`, before any byte of a call is written. With HTTP/2, the check uses a second connection to
+ * the same address, because a session cannot pass its socket on to undici. If an HTTP/1.1 server closes the checked
+ * connection, calls use a second connection.
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */
 export function checkedDial(dial: Dial, expected: ExpectedInstance): Dial {

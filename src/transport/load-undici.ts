@@ -1,6 +1,6 @@
 /**
- * The copy of undici that is loaded first sets the global dispatcher of `fetch`. The installed undici is therefore
- * loaded late, with the first clerk, and after Node's built-in copy.
+ * Loads the installed undici when the first clerk is created. The first copy of undici that is loaded sets the global
+ * dispatcher of `fetch`. Node's built-in copy is therefore loaded before the installed undici.
  */
 import type * as undiciModule from 'undici';
 import type { Dispatcher } from 'undici';
@@ -9,8 +9,17 @@ import undiciPackage from './undici-package.cjs';
 
 export type Undici = typeof undiciModule;
 
+/**
+ * Keys of undici's global dispatchers. undici 8 uses the second key, and its dispatchers accept only handlers of the
+ * newer form.
+ */
+const globalDispatcherKeys = [
+  Symbol.for('undici.globalDispatcher.1'),
+  Symbol.for('undici.globalDispatcher.2'),
+] as const;
+
 let loaded: Undici | undefined;
-/** The class that undici accepts. A test environment may replace the global one later. */
+/** The `AbortController` that undici accepts. A test environment may replace the global class later. */
 let acceptedController = AbortController;
 
 export function undici(): Undici {
@@ -26,6 +35,18 @@ export function globalDispatcher(): Dispatcher {
   return undici().getGlobalDispatcher();
 }
 
+/** Runs a synchronous function. Meanwhile, `dispatcher` is the global dispatcher of undici. */
+export function withGlobalDispatcher<T>(dispatcher: Pick<Dispatcher, 'dispatch'>, run: () => T): T {
+  const { setGlobalDispatcher } = undici();
+  const before = globalDispatcherKeys.map((key): unknown => Reflect.get(globalThis, key));
+  setGlobalDispatcher(dispatcher as Dispatcher);
+  try {
+    return run();
+  } finally {
+    globalDispatcherKeys.forEach((key, index) => Reflect.set(globalThis, key, before[index]));
+  }
+}
+
 /** Returns a signal that undici accepts, and that aborts with `signal`. */
 export function toUndiciSignal(signal: AbortSignal): AbortSignal {
   const controller = new acceptedController();
@@ -37,7 +58,7 @@ export function toUndiciSignal(signal: AbortSignal): AbortSignal {
 }
 
 function isGlobalDispatcherUnset(): boolean {
-  return Reflect.get(globalThis, Symbol.for('undici.globalDispatcher.1')) === undefined;
+  return Reflect.get(globalThis, globalDispatcherKeys[0]) === undefined;
 }
 
 /** undici requires `node:tls` at its first TLS connection, which is too late for a bundle; see {@link loadPackage}. */

@@ -65,8 +65,8 @@ export class PooledConnection implements ConnectionListener {
   }
 
   /**
-   * Runs the event listeners of the socket in the async context of the last request, if observed. Otherwise they run
-   * in the context of the request that opened the socket.
+   * Runs the event listeners of the socket in the async context of the last request, if `isObserved`. Otherwise the
+   * listeners run in the context of the request that opened the socket.
    */
   bindEvents(): void {
     const socket = this.#socket;
@@ -95,12 +95,12 @@ export class PooledConnection implements ConnectionListener {
     else this.stopDial(unneededError());
   }
 
-  /** undici then fails the requests that wait for the socket. */
+  /** Destroys a connecting socket. undici then fails the requests that wait for the socket. */
   stopDial(reason: Error): void {
     if (!this.isOpen) this.#socket?.destroy(reason);
   }
 }
 
 function unneededError(): Error {
-  return new Error('No request waits for the connection any more');
+  return new Error('The last request that waited for the connection has ended');
 }

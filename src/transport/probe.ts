@@ -5,7 +5,7 @@ import { defaultProbe, type ProbeRequest, type RequestHandler } from '../core/tr
 import { callHeaders, probeUserAgent } from '../protocol/call-headers.js';
 import { createConnector } from './connector.js';
 import type { DialTarget, EndpointDialer } from './endpoint-dialer.js';
-import { originOf } from './http-pools.js';
+import { originOf } from './shared-pools.js';
 import { undici } from './load-undici.js';
 
 /** Each probe uses a new connection, and does not keep the process alive. */
@@ -60,7 +60,8 @@ export class ProbeClient {
         onUpgrade: () => undefined,
         onError: settle,
       };
-      // A service that handles the probe as a call must stop after the timeout and make no retries.
+      // A service may handle the probe as a call. These headers let the service stop after the timeout and make no
+      // retries.
       const headers = {
         'user-agent': probeUserAgent,
         [callHeaders.timeoutMs]: String(Math.max(1, Math.floor(timeoutMs))),

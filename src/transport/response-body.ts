@@ -32,13 +32,13 @@ const noop = (): void => undefined;
  */
 export class ResponseBody extends Readable {
   readonly #options: ResponseBodyOptions;
-  /** Undefined once the program reads the stream, or after a read of the whole body. */
+  /** Received chunks. Undefined once the program reads the stream, or after a read of the whole body. */
   #buffered: Buffer[] | undefined = [];
   #receivedBytes = 0;
   #isComplete = false;
   #isUsed = false;
   #pendingRead: PendingRead | undefined = undefined;
-  /** Whether the program also reads the stream during `#pendingRead`. Both then get all chunks. */
+  /** Whether the program also reads the stream during `#pendingRead`. Both reads then get all chunks. */
   #isShared = false;
   /** Chunks of a completed read, kept for one tick for a program that also reads the stream. */
   #consumed: readonly Buffer[] | undefined = undefined;
@@ -111,7 +111,7 @@ export class ResponseBody extends Readable {
     return this.#isUsed || Readable.isDisturbed(this);
   }
 
-  /** Empty and locked if the body was already read, for example with `text()`. */
+  /** The body as a web stream. Empty and locked if the body was already read, for example with `text()`. */
   get body(): ReadableStream {
     if (this.#webStream !== undefined) return this.#webStream;
     const wasUsed = this.bodyUsed;

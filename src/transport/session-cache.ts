@@ -8,16 +8,16 @@ export interface CachedSession {
 const maxSessions = 1_000;
 
 /**
- * TLS sessions by the keys of both sides. A resumed session shows no present certificate, so a session is used only
- * between the two keys that its full handshake proved. Keeps sessions of one own key only: the first dial with another
- * key removes them.
+ * TLS sessions by the keys of both peers. A resumed session proves no key again, so a session is used only between the
+ * two keys that its full handshake proved. Stores sessions of only one own key: the first dial with another own key
+ * removes all sessions.
  * @see [Decision 087](../../docs/decisions/087-sessions-by-key.md)
  */
 export class SessionCache {
   #own: KeyPin | undefined;
   readonly #sessions = new Map<KeyPin, CachedSession>();
 
-  /** Called before each dial. */
+  /** Returns the session with a peer, unless it has expired. Called before each dial. */
   get(own: KeyPin | undefined, peer: KeyPin, now: number): CachedSession | undefined {
     if (own !== this.#own) {
       this.#sessions.clear();
@@ -29,7 +29,7 @@ export class SessionCache {
     return undefined;
   }
 
-  /** Ignores a late session of a former key. */
+  /** Ignores a session that arrives after the own key was replaced. */
   set(own: KeyPin | undefined, peer: KeyPin, cached: CachedSession): void {
     if (own !== this.#own) return;
     this.#sessions.delete(peer);

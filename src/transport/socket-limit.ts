@@ -15,7 +15,7 @@ export function defaultMaxSockets(maxOpenFiles: number): number {
 
 /**
  * Limits the open sockets of all pools of a clerk. A pool that needs a socket at the limit waits until a socket has
- * closed. An idle connection of any pool is closed for it.
+ * closed. While a pool waits, an idle connection of any pool is closed.
  */
 export class SocketLimit {
   #open = 0;
@@ -26,7 +26,7 @@ export class SocketLimit {
   /** @param maxSockets - `Infinity` for no limit */
   constructor(readonly maxSockets: number) {}
 
-  /** Whether more pools wait for a socket than connections are being closed for these pools. */
+  /** Whether a pool waits for a socket, and no connection is being closed for that pool yet. */
   get isWanted(): boolean {
     return this.#waiting.size > this.#closing;
   }
@@ -55,7 +55,7 @@ export class SocketLimit {
     return false;
   }
 
-  /** undici opens a socket in place of a lost socket, even beyond the limit. */
+  /** Counts a socket that undici has opened in place of a lost socket, even beyond the limit. */
   reopened(): void {
     this.#open++;
   }

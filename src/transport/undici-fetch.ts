@@ -1,16 +1,23 @@
 import type { Dispatcher } from 'undici';
 import { fromBuiltinRequest } from './builtin-undici.js';
 import { isAbortSignal } from '../core/abort-signal.js';
-import { toUndiciSignal, undici } from './load-undici.js';
+import { toUndiciSignal, undici, withGlobalDispatcher } from './load-undici.js';
 
+/** @param isGiven - whether `dispatcher` replaces the dispatcher of an undici `Request`, which only `fetch` can read */
 export function fetchOver(
   dispatcher: Pick<Dispatcher, 'dispatch'>,
   input: unknown,
   init: object | undefined,
+  isGiven: boolean,
 ): Promise<Response> {
-  const fetch = undici().fetch as unknown as (input: unknown, init: object) => Promise<Response>;
+  const { fetch, Request } = undici() as unknown as {
+    readonly fetch: (input: unknown, init: object) => Promise<Response>;
+    readonly Request: typeof globalThis.Request;
+  };
   const own = fromBuiltinRequest(input, init);
   const { signal } = own.init as { readonly signal?: unknown };
   const accepted = isAbortSignal(signal) ? { signal: toUndiciSignal(signal) } : undefined;
+  if (!isGiven && own.input instanceof Request)
+    return withGlobalDispatcher(dispatcher, () => fetch(own.input, { ...own.init, ...accepted }));
   return fetch(own.input, { ...own.init, ...accepted, dispatcher });
 }

@@ -1,6 +1,9 @@
 'use strict';
 
-/** A CommonJS module, because only `require` loads a package late and synchronously. Bundlers follow it. */
+/**
+ * This module is CommonJS, because only `require` can load a package late and synchronously. Bundlers also bundle a
+ * package that is loaded with `require`.
+ */
 module.exports = {
   load() {
     const undici = require('undici');
@@ -8,7 +11,7 @@ module.exports = {
       // undici requires its parser at the first connection, which is too late in a bundle; see `loadPackage`.
       require('undici/lib/llhttp/llhttp_simd-wasm.js');
     } catch {
-      // Another release of undici has the parser elsewhere.
+      // Another release of undici has the parser in another file.
     }
     return undici;
   },

@@ -12,7 +12,7 @@ interface QueueNode extends QueuedRequest {
   next: QueueNode | undefined;
 }
 
-/** In order of arrival. `cancel` takes constant time, and leaves no reference to the request. */
+/** Waiting requests, in order of arrival. `cancel` takes constant time, and removes all references to the request. */
 export class WaitQueue {
   #first: QueueNode | undefined;
   #last: QueueNode | undefined;

@@ -12,6 +12,7 @@ const here = dirname(fileURLToPath(import.meta.url));
 const root = resolve(here, '../..');
 const entries = [
   { source: 'src/index.ts', listing: 'index.txt' },
+  { source: 'src/admin/index.ts', listing: 'admin.txt' },
   { source: 'src/extend/index.ts', listing: 'extend.txt' },
   { source: 'src/identity/index.ts', listing: 'identity.txt' },
   { source: 'src/server/index.ts', listing: 'server.txt' },

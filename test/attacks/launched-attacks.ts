@@ -14,6 +14,7 @@ import {
   type SecuredHarness,
 } from '../server/naming/identity/identity-harness.js';
 import { refusalOf, type Attack, type ObservedWorld, type Refusal } from './attack.js';
+import { inheritedDescriptors } from './inherited-descriptors.js';
 
 export interface LaunchedWorld extends ObservedWorld {
   readonly harness: SecuredHarness;
@@ -147,7 +148,7 @@ export const launchedAttacks: readonly LaunchedAttack[] = [
     'a registration as another instance',
     `${owner}: instance of the key`,
     'FORBIDDEN',
-    'must not be used for instance',
+    'is not valid for instance',
     (world) => [register(world, '/a', 'j', { epoch: world.epoch + 1 }), register(world, '/a', 'x', {})],
   ),
   attack(
@@ -220,7 +221,7 @@ export const launchedAttacks: readonly LaunchedAttack[] = [
       'a request with the key of an instance that has ended meanwhile',
       'server/naming/commands/authorize.ts: live key',
       'IDENTITY_INVALID',
-      'is not valid any more',
+      'is no longer valid',
       () => [],
     ),
     async prepare({ harness: { names, identities, runtime } }) {
@@ -266,7 +267,13 @@ export const launchedAttacks: readonly LaunchedAttack[] = [
         const started = (): never => {
           throw new Error('The launcher was reached');
         };
-        const launcher = { launch: started, stop: started, reset: started, outdated: () => [] };
+        const launcher = {
+          launch: started,
+          stop: started,
+          reset: started,
+          checkRule: () => undefined,
+          outdated: () => [],
+        };
         const rights = new RequestRights(caller, harness.identities, harness.names);
         const authorized = new AuthorizedLauncher(launcher, rights);
         return ['/a', '/b', '/absent'].map((name) => () => authorized[operation]({ name }, undefined));
@@ -304,4 +311,5 @@ export const launchedAttacks: readonly LaunchedAttack[] = [
       return [{ as: isClean === true ? names : 'ticket outside of the standard input', because: '' }];
     },
   },
+  inheritedDescriptors,
 ];

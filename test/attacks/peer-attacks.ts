@@ -15,7 +15,7 @@ import { orders, service, web, type PeerWorld } from './rogue-peers.js';
 
 type PeerAttack = Attack<PeerWorld>;
 
-const dial = 'transport/pinned-dial.ts';
+const dial = 'transport/pinned-tls.ts';
 
 /** Sends a request that must not leave the client. */
 const call = (world: PeerWorld, options: ClerkOptions = {}, name = service): Promise<Refusal> =>
@@ -242,7 +242,7 @@ const otherPin = systemKeys.create('/registry').pin;
 const registryAttacks: readonly PeerAttack[] = [
   registryAttack(
     'another server on the address of the registry',
-    'transport/pinned-dialer.ts: key of the registry',
+    'transport/pinned-registry-dialer.ts: key of the registry',
     'ENDPOINT_UNPROVEN',
     'must prove the key',
     async (world) => {
@@ -254,7 +254,7 @@ const registryAttacks: readonly PeerAttack[] = [
   ),
   registryAttack(
     'the key of an honest service, shown as that of the registry',
-    'transport/pinned-dialer.ts: key of the registry',
+    'transport/pinned-registry-dialer.ts: key of the registry',
     'ENDPOINT_UNPROVEN',
     'must prove the key',
     async (world) => {
@@ -279,7 +279,7 @@ const registryAttacks: readonly PeerAttack[] = [
   ),
   registryAttack(
     'a registry without a known key, for a client with an identity',
-    'transport/pinned-dialer.ts: known key of the registry',
+    'transport/pinned-registry-dialer.ts: known key of the registry',
     'CONFIG_INVALID',
     'no key of the registry is known',
     async (world) => [
@@ -300,7 +300,7 @@ const registryAttacks: readonly PeerAttack[] = [
     'a service with a registry key and no identity, which would register without proof',
     'service/registry-proof.ts: identity for a registry key',
     'CONFIG_INVALID',
-    'no identity',
+    'needs an identity',
     async () => [
       await refusalOf(() =>
         openRegistryProof({ identity: undefined, registryKeys: [otherPin] }, undefined, {

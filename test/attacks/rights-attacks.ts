@@ -344,7 +344,7 @@ export const rightsAttacks: readonly RightsAttack[] = [
   {
     name: 'the name of a hidden directory, by an import with its identifier',
     by: 'client',
-    check: 'server/naming/commands/entries.ts: owner of an identifier',
+    check: 'server/naming/commands/define-entry.ts: owner of an identifier',
     refusedAs: forbidden,
     because: 'belongs to another directory',
     async prepare({ fleet }) {

@@ -11,6 +11,8 @@ const secretName = /secret|token|ticket|digest|hash|proof|mac$|signature|passwor
 /** Comparisons of objects of the own process, and of the type of a token. */
 const publicComparisons: readonly string[] = [
   'invoke/http-call.ts: attempt.ticket === this.#ticketFor(attempt)',
+  // The token of the server itself, compared with the one that etcd has refused.
+  'server/store/etcd/etcd-gateway.ts: this.#token !== expired',
   'server/http/run-route.ts: route.path !== paths.tickets',
   'service/authenticate/connection-tickets.ts: ticket === this.#last',
   'tickets/ticket-header.ts: header.typ !== ticketType',

@@ -49,7 +49,7 @@ test('the text has a summary line, and a line for each endpoint with its score o
   );
   expect(lines).toEqual([
     expect.stringMatching(/^ {2}a {7}http:\/\/a {9}open, 0 pending, [\d.]+ ms, score [\d.]+$/),
-    '  silent  http://silent    ejected, since the endpoint refused a connection; probed until the endpoint responds, also by calls, which start a second attempt after 20 ms',
+    '  silent  http://silent    ejected, since the endpoint refused a connection; probed until the endpoint responds; a call may serve as the probe, and starts a second attempt after 20 ms',
     '  old     http://old:8080  version 1.4.0 does not satisfy ^2',
   ]);
   expect(inspect(explanation)).toBe(String(explanation));
@@ -88,7 +88,7 @@ test('an endpoint that fails or is silent is excluded with that reason', async (
   for (let i = 0; i < 30 && reasons().length === 0; i++) await orders.json('/');
   expect(reasons()).toEqual([
     expect.stringMatching(
-      /^failing: ejected, since too many responses of the endpoint were failures \(the last \d+ in a row\); used again after a time, without a probe$/,
+      /^failing: ejected, since too many responses of the endpoint were failures \(the last \d+ in a row\); used again when the ejection time ends, without a probe$/,
     ),
   ]);
   network.server('http://silent').pause();
@@ -125,4 +125,30 @@ test('the text has the load that an endpoint reports, also above its capacity', 
   });
   for (let i = 0; i < 4; i++) await orders.json('/');
   expect(String(orders.explain())).toContain(', reports a load of 200 % of its capacity, ');
+});
+
+test('the changes that the registry has scheduled are shown, with the time from now', async () => {
+  const runtime = createFakeRuntime({ seed: 5 });
+  const registry: Registry = {
+    resolve: () => ({
+      kind: 'bound',
+      ttlMs: 60_000,
+      endpoints: [],
+      scheduled: [
+        { name: '/shop', change: 'replace', appliesInMs: 300 },
+        { name: '/shop/orders', change: 'remove', appliesInMs: 9_000 },
+      ],
+    }),
+  };
+  const orders = createClerk({ registry, runtime }).bind('/shop/orders');
+  const failing = expect(orders.json('/')).rejects.toMatchObject({ code: 'NO_ENDPOINT' });
+  await runtime.advance(1_000);
+  await failing;
+  expect(orders.explain().scheduled).toEqual([
+    { name: '/shop', change: 'replace', appliesInMs: 0 },
+    { name: '/shop/orders', change: 'remove', appliesInMs: 8_000 },
+  ]);
+  expect(String(orders.explain())).toContain(
+    ', /shop will change in 0 ms, /shop/orders will be removed in 8000 ms, ',
+  );
 });

@@ -7,6 +7,7 @@ import { createClerk } from 'binding-clerk';
 import type { Registry, Resolution, Snapshot } from 'binding-clerk/extend';
 import { createFakeRuntime, createMemoryNetwork } from 'binding-clerk/testing';
 import { expect, test } from 'vitest';
+import { sleep } from '../../src/core/clock.js';
 
 const bound = (...ids: string[]): Resolution => ({
   kind: 'bound',
@@ -15,8 +16,12 @@ const bound = (...ids: string[]): Resolution => ({
   startable: true,
 });
 
-/** A service whose only process stops answering at a call. Its launcher ends a silent process before it starts another. */
-function setup() {
+/**
+ * A service whose only process stops answering at a call. Its launcher ends a silent process before it starts another.
+ *
+ * @param blockedMs - the first look takes this time, and proves nothing, because the event loop of the registry is blocked
+ */
+function setup({ blockedMs = 0 } = {}) {
   const runtime = createFakeRuntime({ seed: 11, autoAdvance: true });
   const network = createMemoryNetwork(runtime);
   runtime.transport = network.transport;
@@ -32,6 +37,10 @@ function setup() {
     },
     start: async () => {
       starts.push(runtime.now());
+      if (starts.length === 1 && blockedMs > 0) {
+        await sleep(runtime, blockedMs);
+        return [{ id: 'a', address: 'http://a' }];
+      }
       network.server('http://a').kill();
       answer = bound('b');
       return ['http://b'];
@@ -64,4 +73,15 @@ test('a call at an endpoint that answers, and is removed, asks for no start', as
   runtime.setTimer(remove, 5);
   expect(await orders.json('/', { kind: 'once', timeoutMs: 30_000 })).toBe('late');
   expect(starts).toEqual([]);
+});
+
+test('a single waiting call asks again after a look of the launcher that has proved nothing', async () => {
+  const { runtime, network, starts, orders } = setup({ blockedMs: 5_000 });
+  for (let i = 0; i < 20; i++) await orders.json('/');
+  network.server('http://a').pause();
+  const calledAt = runtime.now();
+  expect(await orders.json('/', { timeoutMs: 30_000 })).toBe('b');
+  expect(starts).toHaveLength(2);
+  // The first look begins after 1 s of silence. The second one follows the next probe.
+  expect(runtime.now() - calledAt).toBeLessThan(9_000);
 });

@@ -7,6 +7,7 @@ import { startServer } from '../../src/server/index.js';
 import { temporaryPath } from '../server/temporary-path.js';
 import { runCli } from './support/run-cli.js';
 import { securedCli } from './support/secured-cli.js';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 function sequencesOf(out: string): readonly number[] {
   const lines = out.split('\n').slice(0, -1);
@@ -17,7 +18,7 @@ async function spawnRegistry(data: string, port: number) {
   const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', main, 'serve', '--port', String(port), '--data', data, '--audit'],
+    [...nodeArguments(main), 'serve', '--port', String(port), '--data', data, '--audit'],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   );
   onTestFinished(() => void child.kill('SIGKILL'));
@@ -65,7 +66,7 @@ test('it prints a line for each change and each refusal, and whole lines with --
   });
 });
 
-test('--since, --principal and --name filter', async () => {
+test('--since, --principal and --name leave out all other lines', async () => {
   const { clerk } = await auditedRegistry();
   for (const name of ['/shop/a', '/pay/a', '/shop']) await clerk(`define ${name}`);
   const namesOf = async (line: string): Promise<unknown> =>
@@ -145,7 +146,7 @@ test('--follow continues after restarts and a kill of the registry, with each li
   interrupt.abort();
   const { code, err } = await following;
   expect(code).toBe(0);
-  expect(err.match(/keeps trying/g)).toHaveLength(2);
+  expect(err.match(/retries until the registry responds/g)).toHaveLength(2);
   expect(err.match(/responds again/g)).toHaveLength(2);
   expect(out).toBe((await runCli(['audit', '--json'], { registry: registry.url })).out);
 }, 60_000);

@@ -182,7 +182,7 @@ test('call sends a request to a service and prints the response body', async () 
       );
     });
   });
-  await register({ name: '/shop/orders', id: 'orders-1', addresses: [address] });
+  await register({ name: '/shop/orders', id: 'orders-1', addresses: [address], leaseMs: 60_000 });
   const call = async (...argv: string[]) => runCli(['call', ...argv], { registry });
 
   expect(JSON.parse((await call('/shop/orders')).out)).toEqual({ method: 'GET', url: '/', body: '' });
@@ -209,6 +209,24 @@ test('call sends a request to a service and prints the response body', async () 
   });
 });
 
+test('call with one argument calls the longest prefix that is a service', async () => {
+  const address = await startService((request, response) => response.end(request.url));
+  for (const name of ['/shop/orders', '/shop/orders/old'])
+    await register({ name, id: name.slice(1), addresses: [address], leaseMs: 60_000 });
+  const call = (...argv: string[]) => runCli(['call', ...argv], { registry });
+  expect(await call('/shop/orders/orders/7?x=1')).toEqual({ code: 0, out: '/orders/7?x=1', err: '' });
+  const { name, body } = JSON.parse((await call('/shop/orders/old/7', '--json')).out) as {
+    readonly name: string;
+    readonly body: string;
+  };
+  expect([name, body]).toEqual(['/shop/orders/old', '/7']);
+  expect((await call('/shop/orders/old', '/a/b')).out).toBe('/a/b');
+  const unknown = await call('/nowhere/7');
+  expect(unknown).toMatchObject({ code: 3, out: '' });
+  expect(unknown.err).toContain("No prefix of '/nowhere/7' is the name of a registered service");
+  expect((await call('shop/orders')).err).toContain("got 'shop/orders', use '/shop/orders'");
+});
+
 test('call on a terminal prints the endpoint and sanitizes the body', async () => {
   const address = await startService((_, response) => response.end('\u001b]0;owned\u0007line 1\nline 2'));
   await register({ name: '/shop/orders', id: 'orders-1', addresses: [address] });
@@ -219,6 +237,19 @@ test('call on a terminal prints the endpoint and sanitizes the body', async () =
   });
   expect(out).toBe('\\u001b]0;owned\\u0007line 1\nline 2\n');
   expect(err).toMatch(/^200 from orders-1 at http:\/\/127\.0\.0\.1:\d+, 1 attempt, /);
+});
+
+test('call ends at the call timeout of the service, which --timeout overrides', async () => {
+  const silent = await startService(() => undefined);
+  await register({ name: '/shop/orders', id: 'orders-1', addresses: [silent], leaseMs: 60_000 });
+  await runLine('define /shop/orders --call-timeout 300');
+  for (const path of ['/shop/orders /o', '/shop/orders/o'])
+    expect(await runLine(`call ${path}`)).toMatch(
+      /^1 clerk: .* exceeded the call timeout of 300 ms in the service config/,
+    );
+  expect(await runLine('call /shop/orders /o --timeout 200')).toMatch(
+    /^1 clerk: .* exceeded its deadline of 200 ms/,
+  );
 });
 
 test('call of a service without a reachable endpoint fails', async () => {
@@ -243,7 +274,7 @@ test('a call that may have run says so, and a refused call did not run', async (
   await register({ name: '/shop/silent', id: 's', addresses: [silent] });
   const text = await runLine('call /shop/silent / -X POST --timeout 300');
   expect(text).toMatch(/^1 clerk: /);
-  expect(text).toContain('\n  Whether the request ran is unknown');
+  expect(text).toContain('\n  The request may have run');
   const json = await runLine('call /shop/silent / -X POST --timeout 300 --json');
   expect(JSON.parse(json.slice(2))).toMatchObject({
     error: {
@@ -352,6 +383,44 @@ test('advertise registers an endpoint while it runs, and withdraws it when it is
   expect(endpoints.filter(({ state }) => state === 'up')).toEqual([]);
 });
 
+test('endpoints are found by their properties, over several pages', async () => {
+  const lines = Array.from({ length: 3_000 }, (_, i) => ({
+    kind: 'link',
+    name: `/full/n${i}`,
+    target: '/a',
+  }));
+  for (let at = 0; at < lines.length; at += 1_500)
+    await fetch(`${registry}${paths.import}`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/x-ndjson' },
+      body: lines
+        .slice(at, at + 1_500)
+        .map((line) => JSON.stringify(line))
+        .join('\n'),
+    });
+  await register({ name: '/a', id: 'a1', addresses: ['http://127.0.0.1:3001'], zone: 'x', version: '2.1.0' });
+  await register({
+    name: '/z',
+    id: 'z1',
+    addresses: ['http://127.0.0.1:3002'],
+    attributes: { tier: 'gold' },
+  });
+  expect(await runLine('search /**')).toBe(
+    '0 /a  a1  http://127.0.0.1:3001  x 2.1.0\n/z  z1  http://127.0.0.1:3002',
+  );
+  expect(await runLine('search /** tier=gold')).toBe('0 /z  z1  http://127.0.0.1:3002');
+  expect(await runLine('search /** tier=gold zone=x')).toBe(
+    '0 No service that matches /** has a matching endpoint',
+  );
+  const { out } = await runCli(['search', '/**', 'zone=x', '--json'], { registry });
+  expect(JSON.parse(out)).toMatchObject({ name: '/a', endpoints: [{ id: 'a1', zone: 'x' }] });
+  expect(await runLine('search /** zone')).toMatch(/^2 .*must have the form KEY=VALUE/);
+  expect(await runLine('search /** zone=x zone=y')).toMatch(/^2 .*'zone' in two filters/);
+  expect(await runLine('search /** after=x')).toMatch(/^2 .*must not have the key 'after'/);
+  // A page of a list ends after 2,000 names, although none of them matches.
+  expect(await runLine('ls /**/n1*/absent')).toBe('0 No name matches /**/n1*/absent');
+});
+
 test('an address that accepts no connection is shown as starting, also by a watch', async () => {
   await register({ name: '/a', id: 'a1', addresses: ['http://127.0.0.1:3001'], state: 'starting' });
   expect(await runLine('ls')).toBe('0 /a  service  1 endpoint, 1 starting');
@@ -385,8 +454,8 @@ test('advertise states that another endpoint holds its id, and fails while that 
   });
   expect({ code, out }).toEqual({ code: 5, out: '' });
   const reason =
-    "Instance 'same' of /a is held by the process at http://127.0.0.1:3002; give each process an id of";
-  expect(err).toContain(`/a cannot be registered and keeps retrying: ${reason}`);
+    "Instance 'same' of /a is in use by the process at http://127.0.0.1:3002; give each process its own id";
+  expect(err).toContain(`/a cannot be registered: ${reason}`);
   expect(err).toContain(`clerk: ${reason}`);
   expect(await runLine('resolve /a')).toContain('http://127.0.0.1:3002');
 });
@@ -435,7 +504,7 @@ test('hints name options of the command', async () => {
   await runLine('define /b --guarantee 60000');
   await runLine('resolve /b');
   expect(await runLine('rm /b')).toMatch(
-    /^5 clerk: \/b is guaranteed not to change for another [0-9]+ ms; retry after that time\n {2}--when-expired schedules the change for the end of the guaranteed time; --force makes the change now$/,
+    /^5 clerk: \/b is guaranteed not to change for at least another [0-9]+ ms, and each lookup may extend this time; give --when-expired to schedule the change\n {2}--when-expired schedules the change for the end of the guaranteed time; --force makes the change now$/,
   );
   await runLine('rm /b --when-expired');
   expect(await runLine('rm /b')).toMatch(/^5 clerk: \/b is frozen: .*\n {2}--force makes the change now$/);

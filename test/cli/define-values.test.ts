@@ -12,5 +12,5 @@ test('clerk define with an unknown policy names the policies and --no-policy', a
 test('clerk define --attempt-timeout shows the form of bounds', async () => {
   const { code, err } = await runCli(['define', '/shop/orders', '--attempt-timeout', '50-500']);
   expect(code).toBe(2);
-  expect(err).toContain('The value must be a time such as 200, or bounds such as 50..500.');
+  expect(err).toContain('The value must be a time in ms such as 200, or bounds in ms such as 50..500.');
 });

@@ -168,7 +168,10 @@ test('after a refused enrollment, a new token enrolls the same file', async () =
 test.each([
   ['', 'clerk enroll needs a token, which an operator creates with clerk token NAME'],
   [' --token=', 'The token is empty; give the line that clerk token has printed'],
-  [' --token clerk_token_short', 'The token must begin with clerk_token_ and be complete; got 17 other'],
+  [
+    ' --token clerk_token_short',
+    'The token must begin with clerk_token_ and be complete; got 17 characters in another form',
+  ],
 ])('enroll with%s says what it needs', async (option, message) => {
   const cli = await securedCli();
   const line = `enroll ${cli.pathOf('a')} --name /a --registry-key ${cli.registryKey}${option}`;

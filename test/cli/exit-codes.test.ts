@@ -73,6 +73,7 @@ test('with --json an error is one JSON value on standard error', async () => {
 
 test.each([
   ['lss --json', "unknown command 'lss' (Did you mean ls?)"],
+  ['rename /a /b --json', "unknown command 'rename' (Did you mean mv?)"],
   ['ls --json --foo', "unknown option '--foo'"],
   ['resolve --json', "missing required argument 'name'"],
   ['--json ls --timeout 0', "option '--timeout <ms>' argument '0' is invalid. The value must be above 0."],
@@ -92,7 +93,7 @@ test.each(['token /shop/web', 'acl ls', 'identity ls', 'group set /shop/staff /s
     const { code, err } = await runCli(line.split(' '), { registry: server.url });
     expect(code).toBe(5);
     expect(err).toContain(
-      'This registry is not secured, so it has no keys and rights; secure its data folder with clerk init',
+      'This registry is not secured, so it has no keys and rights; stop the server and secure the registry with clerk init',
     );
   },
 );
@@ -116,12 +117,14 @@ test('an unavailable registry is reported with its URL, the reason and a hint', 
   );
 });
 
-test('a silent registry times out', async () => {
+test('a registry that does not respond gives exit code 4', async () => {
   const silent = await fakeRegistry({ list: () => undefined });
   servers.push(silent);
   const { code, err } = await runCli(['ls', '--registry', silent.url, '--timeout', '50']);
   expect(code).toBe(4);
-  expect(err).toContain(`The registry at ${silent.url} did not respond within 50 ms`);
+  expect(err).toContain(
+    `The registry at ${silent.url} did not respond within 50 ms; give a longer --timeout, or`,
+  );
 });
 
 test('a web server that is not a registry is reported', async () => {

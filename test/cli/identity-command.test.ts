@@ -59,7 +59,7 @@ test('identity revoke ends a key, says how long tickets last, and refuses what i
   const [{ key }] = lines((await cli.run('identity ls /shop/web --json')).out);
   expect(await cli.run(`identity revoke /shop/web ${key}`)).toEqual({
     code: 0,
-    out: `Revoked 1 key of /shop/web: ${key}\nTickets that /shop/web has now end within 5.5 min\n`,
+    out: `Revoked 1 key of /shop/web: ${key}\nThe present tickets of /shop/web expire within 5.5 min\n`,
     err: '',
   });
   const after = await cli.run('ls', file);
@@ -240,5 +240,7 @@ test('a name without a right is absent, and the message says so', async () => {
   await cli.run('define /shop/orders');
   const { code, err } = await cli.run('resolve /shop/orders', web);
   expect(code).toBe(3);
-  expect(err).toContain('clerk: /shop/orders does not exist\n  A name that you may not read looks like');
+  expect(err).toContain(
+    'clerk: /shop/orders does not exist\n  The registry does not show names that you may not read',
+  );
 });

@@ -47,7 +47,7 @@ test('init refuses a folder that is initialized, and a folder in use', async () 
   expect((await runCli(['init', '--data', data])).code).toBe(0);
   const again = await runCli(['init', '--data', data]);
   expect(again).toMatchObject({ code: 5, out: '' });
-  expect(again.err).toContain('is initialized already; use the identity of its operator, or another folder');
+  expect(again.err).toContain('is already initialized; use the identity of its operator, or another folder');
 });
 
 test('init without a folder says what it needs', async () => {

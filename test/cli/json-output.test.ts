@@ -221,7 +221,8 @@ test('ls fails when the pages come from another registry or do not advance', asy
     list: (_, response) =>
       response.end(JSON.stringify({ ...position, entries: [], next: next < 9 ? `/a${next++}` : null })),
   });
-  expect((await runCli(['ls'], { registry: empty.url })).code).toBe(4);
+  // A page may be empty: the server has read many names that the client may not see.
+  expect(await runCli(['ls'], { registry: empty.url })).toMatchObject({ code: 0, out: '' });
 });
 
 test('changes print one line or one JSON value', async () => {
@@ -318,7 +319,7 @@ test('commands send exactly the given options', async () => {
   ]);
 });
 
-test('launch, stop and reset', async () => {
+test('launch, stop and reset with --json print their response as JSON', async () => {
   const { url } = await startFakeRegistry({
     launch: { name: '/shop/orders', endpoints: [endpoint], started: true },
     reset: { name: '/shop/orders', endpoints: [endpoint], started: true },
@@ -354,7 +355,7 @@ test('whois prints one service per line, and exits with 3 when there is none', a
   expect(await runCli(['whois', 'http://b:1'], { registry: url })).toEqual({
     code: 3,
     out: '',
-    err: 'clerk: No endpoint is registered with address http://b:1\n',
+    err: "clerk: No endpoint is registered with address http://b:1; list the endpoints with clerk search '/**'\n",
   });
 });
 
@@ -367,16 +368,19 @@ test('export prints the lines of the registry, import sends them', async () => {
       response.write(lines.slice(0, 20));
       setTimeout(() => response.end(lines.slice(20)), 5);
     },
-    import: { entries: 2, revision: '7' },
+    import: {
+      ...{ entries: 2, revision: '7', incarnation: 'i', dryRun: false },
+      ...{ added: [], changed: [], removed: [], unchanged: [], waiting: [] },
+    },
   });
   const exported = await runCli(['export'], { registry: url });
   expect(exported).toEqual({ code: 0, out: lines, err: '' });
   expect((await runCli(['import'], { registry: url, stdin: exported.out })).out).toBe(
-    'Imported 2 entries  revision 7\n',
+    'Imported 2 entries: 0 unchanged  revision 7\n',
   );
   expect(requests.at(-1)).toMatchObject({ method: 'POST', path: '/v1/import', body: lines });
   expect((await runCli(['import', '-', '--json'], { registry: url, stdin: lines })).out).toBe(
-    '{"entries":2,"revision":"7"}\n',
+    '{"entries":2,"revision":"7","incarnation":"i","dryRun":false,"added":[],"changed":[],"removed":[],"unchanged":[],"waiting":[]}\n',
   );
 });
 
@@ -406,7 +410,7 @@ test('an export that ends early fails, and says that the output is incomplete', 
   expect(code).toBe(4);
   expect({ err, out }).toEqual({
     err: expect.stringMatching(
-      /^clerk: The export ended early, after 1 line: The registry at .* The output is incomplete; discard the output and repeat the command\n/,
+      /^clerk: The export ended early, after 1 line: The registry at .* the output is incomplete, so discard the output and repeat the export\n/,
     ),
     out: '{"kind":"service","name":"/a"}\n',
   });

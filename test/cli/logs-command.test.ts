@@ -40,10 +40,29 @@ test('without a log, the command says so and exits with 3', async () => {
   const { code, err } = await runCli(['logs', '/shop/orders', '--data', data]);
   expect(code).toBe(3);
   expect(err).toBe(
-    `clerk: Data folder '${data}' has no log of /shop/orders; the log begins with the first start of the service, so check the canonical name and the data folder\n`,
+    `clerk: Data folder '${data}' has no log of /shop/orders, which is created by the first start of the service; check the canonical name and the data folder\n`,
   );
   expect((await runCli(['logs', '/shop/orders'])).code).toBe(2);
   expect((await runCli(['logs', 'orders', '--data', data])).code).toBe(2);
+});
+
+test('--follow prints each new line, also after the file was emptied, until an interrupt', async () => {
+  const { data, log } = dataFolder();
+  writeFileSync(log, 'one\ntwo\n');
+  const interrupt = new AbortController();
+  let out = '';
+  const following = runCli(['logs', '/shop/orders', '--data', data, '--lines', '1', '--follow'], {
+    interruptSignal: interrupt.signal,
+    onOut: (soFar) => (out = soFar),
+  });
+  await expect.poll(() => out, { timeout: 10_000 }).toBe('two\n');
+  appendFileSync(log, 'three\n');
+  await expect.poll(() => out, { timeout: 10_000 }).toBe('two\nthree\n');
+  truncateSync(log, 0);
+  appendFileSync(log, '4\n');
+  await expect.poll(() => out, { timeout: 10_000 }).toBe('two\nthree\n4\n');
+  interrupt.abort();
+  expect(await following).toMatchObject({ code: 0, err: '' });
 });
 
 test('a follower continues when the file is emptied and when it is replaced', async () => {

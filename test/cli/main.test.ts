@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, expect, onTestFinished, test } from 'vitest';
 import { fakeRegistry } from './support/fake-registry.js';
 import { spawnCli } from './support/spawn-cli.js';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 const servers: { close(): Promise<void> }[] = [];
 afterEach(async () => {
@@ -62,7 +63,7 @@ test('an output that is full ends the command with a message', async () => {
   const full = openSync('/dev/full', 'w');
   onTestFinished(() => closeSync(full));
   const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
-  const child = spawn(process.execPath, ['--import', 'tsx', main, 'ls', '--registry', url], {
+  const child = spawn(process.execPath, [...nodeArguments(main), 'ls', '--registry', url], {
     stdio: ['ignore', full, 'pipe'],
   });
   let err = '';

@@ -29,7 +29,9 @@ test('the key of a registry changes in three steps', async () => {
   expect(prepared.out).toContain(registryKey);
   const early = await run(`registry-key switch --data ${data}`);
   expect(early).toMatchObject({ code: 5, out: '' });
-  expect(early.err).toMatch(/must follow the step before it by 330 s.*\n {2}--force makes the change now\n$/);
+  expect(early.err).toMatch(
+    /must not come earlier than 330 s after the previous step.*\n {2}--force makes the change now\n$/,
+  );
   const switched = await run(`registry-key switch --data ${data} --force --json`);
   expect(JSON.parse(switched.out)).toEqual({
     registryKey: next,

@@ -38,6 +38,21 @@ const unsafeResponses = {
     guaranteedMs: 1,
     ttlMs: 1,
   },
+  search: {
+    entries: [
+      {
+        name: unsafe,
+        endpoints: [
+          {
+            ...{ id: unsafe, epoch: 1, addresses: [unsafe], host: unsafe, zone: unsafe, version: unsafe },
+            ...{ weight: 1, attributes: {}, leaseMs: 1, state: 'up' },
+          },
+        ],
+      },
+    ],
+    next: null,
+    ...position,
+  },
   whois: { owners: [{ name: unsafe, id: unsafe, epoch: 1 }] },
   define: { ...position, appliesInMs: 0 },
   link: { ...position, revision: unsafe, appliesInMs: 5 },
@@ -60,6 +75,8 @@ test.each(
     'explain /a',
     'whois http://a',
     'whois http://a --json',
+    'search /**',
+    'search /** --json',
   ].concat(
     'define /a',
     'define /a --json',

@@ -3,7 +3,7 @@ import packageJson from '../../package.json' with { type: 'json' };
 import { runCli } from './support/run-cli.js';
 
 const commands =
-  'serve status ls resolve whois explain watch call define link mv rm export import advertise launch stop reset logs init registry-key token enroll identity group acl';
+  'serve status ls resolve search whois explain watch call define link mv rm mkdir cancel apply export import advertise launch stop reset logs migrate init registry-key token enroll identity group acl';
 
 test('without arguments it prints its help and exits with 0', async () => {
   const { code, out, err } = await runCli([]);
@@ -52,6 +52,9 @@ test('--version prints the version', async () => {
 test.each([
   ['lss', "clerk: unknown command 'lss'\n(Did you mean ls?)"],
   ['resolv /a', "clerk: unknown command 'resolv'\n(Did you mean resolve?)"],
+  ['list', "clerk: unknown command 'list'\n(Did you mean ls?)"],
+  ['move /a /b', "clerk: unknown command 'move'\n(Did you mean mv?)"],
+  ['delete /a', "clerk: unknown command 'delete'\n(Did you mean rm?)"],
   ['ls --foo', "clerk: unknown option '--foo'"],
   ['resolve', "clerk: missing required argument 'name'"],
   ['mv /a', "clerk: missing required argument 'new'"],
@@ -71,7 +74,7 @@ test.each([
   ['whois 127.0.0.1', "clerk: Address '127.0.0.1' must have the form http(s)://host:port"],
   [
     'ls --registry etcd://a',
-    "--registry must be a list of registry URLs such as http://127.0.0.1:4711; got 'etcd://a'",
+    "--registry must be an http: or https: URL such as 'http://127.0.0.1:4711', or several such URLs separated by commas; got 'etcd://a'",
   ],
   ['ls --registry http://a/path', "Address 'http://a/path' must have the form"],
   ['import /nowhere/names.ndjson', 'clerk: File /nowhere/names.ndjson cannot be read: ENOENT'],
@@ -85,7 +88,7 @@ test('an invalid $CLERK_REGISTRY is named in the error', async () => {
   const { code, err } = await runCli(['ls'], { registry: 'localhost:4711' });
   expect(code).toBe(2);
   expect(err).toContain(
-    "$CLERK_REGISTRY must be a list of registry URLs such as http://127.0.0.1:4711; got 'localhost:4711'",
+    "$CLERK_REGISTRY must be an http: or https: URL such as 'http://127.0.0.1:4711', or several such URLs separated by commas; got 'localhost:4711'",
   );
 });
 

@@ -9,6 +9,7 @@ const root = fileURLToPath(new URL('../..', import.meta.url));
 /** Files that create or enter an async context, each with the test file that shows what runs in it. */
 const uses: Readonly<Record<string, string>> = {
   'binding/acquire-endpoint.ts': 'test/real/call-end-context.test.ts',
+  'binding/intercepted-call.ts': 'test/real/interceptors.test.ts',
   'binding/service-binding.ts': 'test/real/async-context.test.ts',
   'binding/service-state.ts': 'test/client/background-context.test.ts',
   'binding/service-watch.ts': 'test/client/background-context.test.ts',
@@ -30,8 +31,8 @@ const uses: Readonly<Record<string, string>> = {
   'invoke/http-call.ts': 'test/real/async-context.test.ts',
   'registry/remote/reconnecting-watch.ts': 'test/registry/remote/watch-context.test.ts',
   'resolve/cached-resolver.ts': 'test/binding/shared-work-context.test.ts',
-  'resolve/lookup-retries.ts': 'test/client/call-contexts.test.ts',
-  'service/inbound-context.ts': 'test/real/deadline-propagation.test.ts',
+  'resolve/background-lookups.ts': 'test/client/call-contexts.test.ts',
+  'service/request-deadlines.ts': 'test/real/deadline-propagation.test.ts',
   'transport/connection-pool.ts': 'test/transport/shared-connections.test.ts',
   'transport/pooled-connection.ts': 'test/real/async-context.test.ts',
   'transport/response-handler.ts': 'test/real/async-context.test.ts',

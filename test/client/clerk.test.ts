@@ -179,7 +179,7 @@ test('the rejection of an async listener is logged, and does not end the program
   expect(await clerk.bind('/shop/stock').json('/')).toEqual({ endpoint: 'c' });
   await vi.waitFor(() =>
     expect(errors).toEqual([
-      'A listener for an event of the clerk threw an error: no disk space; the error is ignored',
+      "A listener for the event 'attempt' of the clerk threw an error: no disk space; the error is ignored",
     ]),
   );
 });

@@ -35,7 +35,10 @@ test.each([
   [{ registry, key: 'x' }, /option 'key' is not supported by this version/],
   [{ registry, identity: '', tickets: 'off' }, /identity must be a string that is not empty/],
   [{ registry, identity: {}, tickets: 'off' }, /identity must be the path of an identity file, a result/],
-  [{ registry, identity: 'a.identity' }, /tickets need registry URLs; set tickets: 'off'/],
+  [
+    { registry, identity: 'a.identity' },
+    /tickets: 'required' requires a registry server, which issues the tickets; set tickets: 'off'/,
+  ],
   [{ registry, registryKey: pin }, /registryKey needs registry URLs/],
   [{ registry: 'http://127.0.0.1:4711', registryKey: pin }, /needs an https: address; got http:/],
   [{ registry: 'http://127.0.0.1:4711', identity: 'a.identity' }, /needs an https: address; got http:/],
@@ -146,7 +149,7 @@ test.each([
     '/s',
     { policy: firstToRespond(leastPending()), kind: 'once' },
     'CONFIG_INVALID',
-    /remove the policy 'first-to-respond\(least-pending\)', or set another kind$/,
+    /remove the policy 'first-to-respond\(least-pending\)', or set kind to 'safe' or 'idempotent'$/,
   ],
   ['/s', { policy: 'first-to-respond', hedge: true }, 'CONFIG_INVALID', /so the option hedge has no effect/],
   ['/s', { routeOf: '/orders' }, 'CONFIG_INVALID', /routeOf must be a function; got '\/orders'/],
@@ -532,9 +535,11 @@ test('BAD_STATUS names the request, the status and the body', async () => {
     message: 'GET /orders/7 of /s received status 404',
   });
   servers.respond('a', () => ({ statusCode: 204, body: '' }));
+  expect(await clerk.bind('/s').json('/')).toBeUndefined();
+  servers.respond('a', () => ({ statusCode: 200, body: '<html>' }));
   expect(await clerkErrorOf(clerk.bind('/s').json('/'))).toMatchObject({
-    code: 'BAD_STATUS',
-    statusCode: 204,
+    code: 'BODY_INVALID',
+    statusCode: 200,
   });
 });
 

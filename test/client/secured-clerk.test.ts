@@ -162,7 +162,7 @@ test('the ticket of a request that a proxy forwards is replaced', async () => {
   expect(await binding.text('/', { headers: { 'Clerk-Ticket': 'of another client' } })).toBe('ok');
 });
 
-test('HTTP/2 carries tickets too', async () => {
+test('a request over HTTP/2 carries its ticket', async () => {
   const registry = await startRegistry();
   const server = await checkingService(registry);
   registry.put(service, 'a', server.address, orders);
@@ -233,7 +233,9 @@ test('a program with an identity learns that a name without a right looks absent
     .text('/')
     .catch((thrown: unknown) => thrown)) as ClerkError;
   expect(error.code).toBe('NAME_NOT_FOUND');
-  expect(error.message).toContain('a name without the right read looks absent');
+  expect(error.message).toContain(
+    'the registry also hides a name if the identity of the clerk lacks the right read',
+  );
 });
 
 test.each([

@@ -32,12 +32,14 @@ const bind: AllUndefined<BindOptions> = {
   kind: undefined,
   waitForReady: undefined,
   hedge: undefined,
+  interceptors: undefined,
   factory: undefined,
 };
 const request: AllUndefined<Omit<RequestOptions, 'path'>> = {
   method: undefined,
   headers: undefined,
   body: undefined,
+  json: undefined,
   query: undefined,
   idempotent: undefined,
   opaque: undefined,
@@ -76,6 +78,7 @@ const clerkOptions: AllUndefined<ClerkOptions> = {
   zone: undefined,
   dispatcher: undefined,
   undici: undefined,
+  interceptors: undefined,
   runtime: undefined,
   logger: undefined,
 };

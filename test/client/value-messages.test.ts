@@ -6,11 +6,14 @@ import { describe, expect, onTestFinished, test } from 'vitest';
 const forms =
   "createClerk: registry must be an http: or https: URL such as 'http://127.0.0.1:4711', a list of such URLs, an object of static addresses, or an object with a resolve method; got ";
 
-test.each(['localhost:4711', 'ftp://x', 'tcp://x', 'etcd://x', 'x', ''])('registry: %j', (registry) => {
-  expect(() => createClerk({ registry })).toThrow(
-    expect.objectContaining({ code: 'CONFIG_INVALID', message: `${forms}'${registry}'` }),
-  );
-});
+test.each(['localhost:4711', 'ftp://x', 'tcp://x', 'etcd://x', 'x', ''])(
+  'the registry %j is rejected with the valid forms',
+  (registry) => {
+    expect(() => createClerk({ registry })).toThrow(
+      expect.objectContaining({ code: 'CONFIG_INVALID', message: `${forms}'${registry}'` }),
+    );
+  },
+);
 
 test.each([
   [{ host: '' }, 'createClerk: host must be a string'],
@@ -22,13 +25,13 @@ test.each([
 });
 
 describe('memoryCluster', () => {
-  test('needs no options', async () => {
+  test('without options responds with the id of the endpoint', async () => {
     const { clerk } = memoryCluster({ '/shop/orders': ['a'] });
     onTestFinished(() => clerk.destroy());
     expect(await clerk.bind('/shop/orders').json('/')).toEqual({ endpoint: 'a' });
   });
 
-  test('names an unknown option', () => {
+  test('with an unknown option throws, and names it', () => {
     expect(() => memoryCluster({ '/shop/orders': ['a'] }, { sed: 1 } as object)).toThrow(
       "memoryCluster(): unknown option 'sed'; known options are seed, latencyMs, clerk, autoAdvance",
     );

@@ -47,7 +47,7 @@ test('an address alone is an endpoint with default values', () => {
   }
 });
 
-test('keeps all given values', () => {
+test('an endpoint keeps all given values', () => {
   const endpoint = toEndpoint(
     {
       id: 'orders-1',
@@ -176,7 +176,7 @@ test('rejects invalid input and names the service and the problem', () => {
     expect(rejection(input)).toContain(`Endpoint of /shop/orders ${message}`);
 });
 
-test('accepts values at the limits', () => {
+test('an endpoint accepts values at the limits', () => {
   const endpoint = toEndpoint(
     {
       addresses: Array<string>(16).fill(address),

@@ -24,7 +24,7 @@ test('an aborted call has the name of fetch’s AbortError', () => {
   expect(isClerkError(error)).toBe(true);
 });
 
-test('execution defaults to none', () => {
+test('an error without an execution has the execution none', () => {
   const error = new ClerkError('LIMIT_EXCEEDED', 'Too many');
   expect(error.execution).toBe('none');
   expect('cause' in error).toBe(false);
@@ -60,6 +60,26 @@ test('the brand of isClerkError is neither enumerable nor serialized', () => {
     'statusCode',
   ]);
   expect(JSON.parse(JSON.stringify(error))).toMatchObject({ code: 'LIMIT_EXCEEDED', execution: 'none' });
+});
+
+test('a cause with a cycle, such as the certificates of an error of TLS, does not prevent serialization', () => {
+  const cert: Record<string, unknown> = { subject: 'other.host' };
+  cert.issuerCertificate = cert;
+  const cause = Object.assign(new Error('altname'), { code: 'ERR_TLS_CERT_ALTNAME_INVALID', cert, big: 1n });
+  const text = JSON.stringify(new ClerkError('REGISTRY_UNREACHABLE', 'x', { cause }));
+  expect(JSON.parse(text)).toMatchObject({
+    cause: { name: 'Error', message: 'altname', code: 'ERR_TLS_CERT_ALTNAME_INVALID' },
+  });
+  // An error that contains an error of which it is the cause.
+  const outer = new ClerkError('ABORTED', 'outer', { cause: Object.assign(cause, { socket: { port: 1 } }) });
+  Object.assign(cause, { outer });
+  expect(JSON.parse(JSON.stringify(outer))).toMatchObject({
+    cause: { message: 'altname', socket: { port: 1 } },
+  });
+  const outcomes = [{ attempt: 1, endpoint: 'a', error: cause }] as never;
+  expect(JSON.parse(JSON.stringify(new ClerkError('ENDPOINTS_EXHAUSTED', 'x', { outcomes })))).toMatchObject({
+    outcomes: [{ endpoint: 'a', error: { message: 'altname' } }],
+  });
 });
 
 test('errorMessage of any thrown value is not empty', () => {

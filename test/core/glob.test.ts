@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test, vi } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
-import { matches, parseGlob } from '../../src/core/glob.js';
+import { globsBelow, matches, parseGlob } from '../../src/core/glob.js';
 import { anyName, smallName } from './name-arbitraries.js';
 
 const seed = 20_242;
@@ -195,4 +195,20 @@ test('hostile patterns search each segment at most once for each piece of the gl
     expect(steps.count, glob).toBeLessThanOrEqual(pieces * name.split('/').length);
   }
   expect(total).toBeGreaterThan(0);
+});
+
+test('the globs below a prefix match exactly the names below it that the glob matches', () => {
+  fc.assert(
+    fc.property(
+      smallName,
+      smallName,
+      fc.constantFrom('', '/*', '/**', '/**/a', '/*/b'),
+      (prefix, rest, tail) => {
+        const glob = parseGlob(`${prefix.replace(/[a-z]+$/, '*')}${tail}`);
+        const below = [...globsBelow(glob, prefix)];
+        expect(below.some((each) => matches(parseGlob(each), rest))).toBe(matches(glob, `${prefix}${rest}`));
+      },
+    ),
+    { seed },
+  );
 });

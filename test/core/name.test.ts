@@ -74,7 +74,7 @@ test('rejects an invalid name with the segment and what it must be', () => {
   for (const [name, message] of Object.entries(messages)) expect(rejection(name)).toBe(message);
 });
 
-test('the limits are exact', () => {
+test('a name at a limit is valid, and one above it is not', () => {
   expect(rejection(`${longest}b`)).toMatch(/ must have at most 247 characters; got 248$/);
   expect(rejection(`/${long}a`)).toMatch(
     /^Name '.*' is invalid at segment 1: '.*' must have at most 63 characters; got 64$/,

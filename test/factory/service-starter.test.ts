@@ -176,7 +176,7 @@ test('there are at most 3 failed starts in 60 s, however long they take', async 
       await harness.runtime.advance(250);
     }
     const { calls } = harness;
-    expect(calls.length).toBeGreaterThan(20);
+    expect(calls.length).toBeGreaterThan(15);
     for (const [i, at] of calls.entries())
       expect((calls[i + 3] ?? Infinity) - at).toBeGreaterThanOrEqual(60_000);
   }

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { utilizationPenalty } from '../../src/health/endpoint-load.js';
+import { utilizationPenalty } from '../../src/health/peak-ewma-load.js';
 import { TableHarness } from './table-harness.js';
 
 const load = (utilization: number) => ({ utilization, callsPerSecond: 0, errorsPerSecond: 0 });

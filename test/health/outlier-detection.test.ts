@@ -1,11 +1,8 @@
 import { expect, test } from 'vitest';
-import { dialBackoffMs } from '../../src/health/dial-backoff.js';
-import {
-  exceedsFailureThreshold,
-  isOutlier,
-  mayEject,
-  successRateStats,
-} from '../../src/health/outlier-detection.js';
+import { backoffMs } from '../../src/core/backoff.js';
+import { dialBackoff } from '../../src/health/dial-backoff.js';
+import { mayEject } from '../../src/health/ejected-endpoints.js';
+import { exceedsFailureThreshold, isOutlier, successRateStats } from '../../src/health/outlier-detection.js';
 import { probeDelayMs } from '../../src/health/prober.js';
 import { TableHarness, ids } from './table-harness.js';
 import spec from '../spec/health.json' with { type: 'json' };
@@ -38,7 +35,7 @@ test.each(spec.probeDelayMs)(
 test.each(spec.dialBackoffMs)(
   'dial backoff after $failedDials failed dials: $why',
   ({ failedDials, random, expect: expected }) => {
-    expect(dialBackoffMs(failedDials, random)).toBeCloseTo(expected, 9);
+    expect(backoffMs(dialBackoff, failedDials, random)).toBeCloseTo(expected, 9);
   },
 );
 

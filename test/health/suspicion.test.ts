@@ -349,3 +349,45 @@ test('a probe that ends late because the event loop was blocked proves nothing, 
   await harness.runtime.advance(0);
   expect(harness.ejected).toEqual(['e0']);
 });
+
+test('a probe that proves nothing is repeated without another call, until a probe proves something', async () => {
+  const harness = new TableHarness(ids(2));
+  const call = harness.call('e0');
+  await harness.runtime.advance(25);
+  call.late();
+  call.abort();
+  const { probes } = harness.channel('e0');
+  for (let blocked = 1; blocked <= 5; blocked++) {
+    // The first repetitions are sent at once. Later ones wait, as those of a longer outage.
+    await harness.runtime.advance(1_100);
+    expect(probes).toHaveLength(blocked);
+    probes.at(-1)?.fail();
+    await harness.runtime.advance(700);
+  }
+  expect(harness.ejected).toEqual([]);
+  await harness.runtime.advance(300);
+  probes.at(-1)?.fail();
+  await harness.runtime.advance(0);
+  expect(harness.ejected).toEqual(['e0']);
+});
+
+test('without further calls, a suspect endpoint is probed as long as a call waits for it', async () => {
+  const harness = new TableHarness(['only']);
+  const call = harness.call('only');
+  await harness.runtime.advance(250);
+  call.late();
+  const { probes } = harness.channel('only');
+  const run = async (seconds: number): Promise<number> => {
+    const before = probes.length;
+    for (let i = 0; i < seconds; i++) {
+      await harness.runtime.advance(1_000);
+      probes.at(-1)?.fail();
+    }
+    return probes.length - before;
+  };
+  expect(await run(20)).toBeGreaterThan(5);
+  expect(harness.unreachable.length).toBeGreaterThan(5);
+  call.abort();
+  await run(10);
+  expect(await run(60)).toBe(0);
+});

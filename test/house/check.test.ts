@@ -50,10 +50,14 @@ test('a good tree has no finding', () => {
     'src/index.ts': [
       "export { leastPending } from './core/call.js';",
       'export const code = [`a // ${1} b`, /[/]/.source];',
+      'const maxMs = 5;',
+      'export const late = (ms: number): string => `${String(Math.round(ms))} ms of ${maxMs} ms`;',
       'export type { Call } from "./core/call.js";',
     ],
-    'src/select/index.ts': ['export {};'],
+    'src/load-balancing/index.ts': ['export {};'],
     'README.md': ['```', 'nobody runs it [dead](nowhere.md)', '```', '', 'A `nobody` in code.'],
+    'docs/code.md': ['```js', 'if (a) {', '  b();', '', '  d();', '}', '```', '', '```sh', 'clerk ls', '```'],
+    'examples/code.js': ['function main() {', '  if (a) {', '    b();', '    c();', '    d();', '  }', '}'],
   };
   expect(findings(tree)).toEqual([]);
 });
@@ -127,6 +131,11 @@ const faults: readonly (readonly [what: string, tree: Tree, printed: string])[] 
     'test/bugs/1.patch:1 word: "Nobody"',
   ],
   [
+    'a measured time in a message',
+    { 'src/a.ts': ['export const late = (ms: number): string =>', '  `within its ${String(ms)} ms`;'] },
+    'src/a.ts:2 time: String(ms)',
+  ],
+  [
     'a seeded bug that its clause does not name',
     { 'docs/guarantees.md': page, 'test/bugs/1.patch': ['Late.', '', 'Breaks: C2.2', '', 'diff --git a b'] },
     'test/bugs/1.patch:3 bug: C2.2',
@@ -161,6 +170,22 @@ const faults: readonly (readonly [what: string, tree: Tree, printed: string])[] 
     'a long sentence of a page',
     { 'docs/a.md': ['Short. And', `${long}.`] },
     'docs/a.md:1 sentence: 42 words',
+  ],
+  ['code of a page in TypeScript', { 'README.md': ['```ts', 'a();', '```'] }, 'README.md:1 code: ts'],
+  [
+    'code of a page with types',
+    { 'README.md': ['', '```js', 'const a: string = b;', '```'] },
+    'README.md:2 code: Type annotations',
+  ],
+  [
+    'code of a page that Node 20 cannot run',
+    { 'docs/a.md': ['```js', 'await using a = b();', '```'] },
+    'docs/a.md:1 code: using',
+  ],
+  [
+    'code of a page that is in no example',
+    { 'docs/a.md': ['```js', 'a();', 'b();', '```'], 'examples/a.js': ['a();', 'c();', 'b();'] },
+    'docs/a.md:1 code: a();',
   ],
   [
     'a long sentence of a comment',

@@ -2,8 +2,10 @@
 import { withoutAllowed } from './allowed.mjs';
 import { repeatedNames } from './exports.mjs';
 import { deadLinks } from './links.mjs';
+import { codeWithoutExample } from './page-code.mjs';
 import { unlistedBugs } from './seeded-bugs.mjs';
 import { longSentences } from './sentences.mjs';
+import { unroundedTimes } from './times.mjs';
 import { bannedWords } from './words.mjs';
 
 /**
@@ -16,9 +18,11 @@ import { bannedWords } from './words.mjs';
 export function findingsIn(files, exists) {
   return withoutAllowed([
     ...deadLinks(files, exists),
+    ...codeWithoutExample(files),
     ...bannedWords(files),
     ...repeatedNames(files),
     ...longSentences(files),
     ...unlistedBugs(files),
+    ...unroundedTimes(files),
   ]).toSorted((a, b) => a.file.localeCompare(b.file) || a.line - b.line);
 }

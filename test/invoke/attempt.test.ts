@@ -29,6 +29,6 @@ test('undici may resend only what may run twice', () => {
   expect(twice.log).toEqual(['sent', 'sent']);
   expect(once.log).toEqual([
     'sent',
-    'aborted: The connection was lost after the request was sent, so the request is not sent again: it may have been executed',
+    'aborted: The connection was lost after the request was sent, so the endpoint may have executed the request; the request is not sent again',
   ]);
 });

@@ -84,7 +84,9 @@ test.each([
         code: isNotExecuted ? expected : 'BAD_STATUS',
         execution,
         message: expect.stringMatching(
-          isNotExecuted ? /and did not run: The ticket has expired$/ : /status \d+$/,
+          isNotExecuted
+            ? /; the service did not execute the request: The ticket has expired$/
+            : /status \d+$/,
         ),
       });
     }

@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
-import { capToInbound, effectiveTimeoutMs, propagatesDeadline } from '../../src/invoke/call-deadline.js';
+import { effectiveTimeoutMs, propagatesDeadline } from '../../src/invoke/call-deadline.js';
+import { capToInbound } from '../../src/invoke/inbound-deadline.js';
 
 describe('the deadline of a call made while a request is served', () => {
   const defaults = {

@@ -21,6 +21,7 @@ export class FakeCallContext implements CallContext, EndpointPicker {
   /** Allows two retries at once. */
   readonly budget = retryBudget(0, 4);
   readonly hedging = undefined;
+  readonly intercepted = undefined;
   readonly timeouts = new AttemptTimeouts();
   readonly reporter = new EventRecorder();
   readonly connections = 64;
@@ -75,10 +76,6 @@ export class FakeCallContext implements CallContext, EndpointPicker {
 
   routeOf(): string {
     return '';
-  }
-
-  retry(): never {
-    throw new Error('RetryState must not run the retry loop');
   }
 
   readonly trialDueAt = Infinity;

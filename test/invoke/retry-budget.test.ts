@@ -57,7 +57,7 @@ test('a refunded retry costs nothing', () => {
   expect(budget.available(1_000)).toBe(1);
 });
 
-test('first attempts expire', () => {
+test('first attempts of more than 10 s ago add nothing to the budget', () => {
   const budget = retryBudget(0.1, 0);
   for (let i = 0; i < 1_000; i++) budget.deposit(1_000);
   expect(budget.available(1_000)).toBe(66);

@@ -63,7 +63,7 @@ describe('ignores unreadable and out-of-range headers', () => {
     expect(parseOrca(value)).toBeUndefined();
   });
 
-  test('each value separately', () => {
+  test('one invalid value leaves the others', () => {
     expect(
       parseOrca('TEXT application_utilization=x,cpu_utilization=0.3,rps_fractional=-1,eps=1e10'),
     ).toEqual({

@@ -233,7 +233,7 @@ describe('a response body', () => {
     expect(read).toEqual([expected, expected, expected, expected, expected]);
   });
 
-  test('is subject to backpressure', async () => {
+  test('that is not read stops its sender', async () => {
     const pieces = 512;
     let written = 0;
     const server = await webServer((_request, response) => {

@@ -31,7 +31,7 @@ describe('a policy that sometimes picks no endpoint', () => {
     expect(beats).toBeGreaterThan(0);
   });
 
-  test('also in call()', async () => {
+  test('a call() without a pick rejects with NO_ENDPOINT', async () => {
     const { orders } = testClerk(['http://127.0.0.1:1'], {}, { policy: pickingEveryOther() });
     expect(await orders.call(() => 1, { timeoutMs: 500 })).toBe(1);
     expect((await clerkErrorOf(orders.call(() => 1, { timeoutMs: 500 }))).code).toBe('NO_ENDPOINT');

@@ -193,7 +193,7 @@ describe('after closeTimeoutMs, close destroys', () => {
 
     expect(warnings).toEqual([
       expect.stringMatching(
-        /waited 100 ms and now destroys what is left: 1 call or response body has not ended/,
+        /waited 100 ms and now ends all remaining calls and connections: 1 call or response body has not ended/,
       ),
     ]);
     await expect(body.text()).rejects.toThrow(/did not end within 100 ms/);

@@ -26,7 +26,7 @@ test(
     expect(isRunning(pid)).toBe(true);
     const log = await second.end();
     expect(log).toMatch(/is a copy of another data folder: the inode number of its lock file is [0-9]+/);
-    expect(log).toMatch(/owns no process of the original \(1 launched\).*--adopt/);
+    expect(log).toMatch(/does not manage the launched processes of the original \(1\).*--adopt/);
 
     // The copy is now a folder of its own.
     const again = await host.serve('copy');

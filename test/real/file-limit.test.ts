@@ -5,6 +5,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test } from 'vitest';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 test('calls wait for a socket: all succeed, and no endpoint counts as unresponsive', async () => {
   const servers = await Promise.all(
@@ -25,9 +26,9 @@ test('calls wait for a socket: all succeed, and no endpoint counts as unresponsi
 
   const child = spawn('sh', [
     '-c',
-    'ulimit -n 120; exec "$0" --import tsx "$1" "$2"',
+    'ulimit -n 120; exec "$0" "$@"',
     process.execPath,
-    program,
+    ...nodeArguments(program),
     addresses.join(),
   ]);
   onTestFinished(() => void child.kill('SIGKILL'));

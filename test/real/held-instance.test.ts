@@ -41,9 +41,9 @@ test('the second of two processes with one id ends with the cause, and the first
   const second = spawnProgram('leased-service.ts', [url, 'orders-1']);
   const { code, stderr } = await second.result;
   expect(code).not.toBe(0);
-  expect(stderr).toContain(`Instance 'orders-1' of /shop/orders is held by the process at`);
+  expect(stderr).toContain(`Instance 'orders-1' of /shop/orders is in use by the process at`);
   expect(stderr).toContain(before[0]?.addresses[0]);
-  expect(stderr).toContain('give each process an id of its own');
+  expect(stderr).toContain('give each process its own id');
   expect(await listed(url)).toEqual(before);
 });
 

@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { spawnProgram, type SpawnedProgram } from './spawn-program.js';
 import { scratchFolder } from './scratch-folder.js';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 interface ReportedStart {
   readonly pid: number;
@@ -32,7 +33,7 @@ class Host {
     writeFileSync(this.#report, '');
     const file = fileURLToPath(new URL('programs/launched-service.ts', import.meta.url));
     // The tool `env` belongs to root wherever Node is installed.
-    const args = [process.execPath, '--import', 'tsx', file, this.#report, this.#gate];
+    const args = [process.execPath, ...nodeArguments(file), this.#report, this.#gate];
     const manifest = [
       'version: 1',
       `service: ${name}`,

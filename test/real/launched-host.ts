@@ -6,6 +6,7 @@ import { startServer, type Server } from 'binding-clerk/server';
 import { onTestFinished } from 'vitest';
 import { isRunning, killNow } from './replaced-service.js';
 import { scratchFolder } from './scratch-folder.js';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 const program = fileURLToPath(new URL('programs/counted-service.ts', import.meta.url));
@@ -28,7 +29,7 @@ export class LaunchedHost {
 
   /** Writes the manifest with further fields, as an operator who edits it. */
   writeManifest(more: readonly string[]): void {
-    const args = [process.execPath, '--import', 'tsx', program, this.#report];
+    const args = [process.execPath, ...nodeArguments(program), this.#report];
     const manifest = [
       'version: 1',
       `service: ${this.name}`,

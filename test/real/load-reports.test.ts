@@ -86,7 +86,7 @@ describe('a response carries the load', () => {
   ];
   test.each(ways)('%s', async (_what, handler, expected) => {
     const { server, address } = await webServer(handler);
-    const ad = await advertised(server);
+    const ad = await advertised(server, undefined, { measureLoad: false });
     ad.reportLoad({ utilization: 0.95 });
     expect(await loadHeader(address)).toBe(expected);
   });
@@ -113,7 +113,7 @@ describe('a response carries the load', () => {
   test('over HTTP/2, with a handler added later', async () => {
     const server = createH2Server();
     const session = await opened(server);
-    const ad = await advertised(server);
+    const ad = await advertised(server, undefined, { measureLoad: false });
     ad.reportLoad({ utilization: 0.95 });
     server.on('request', (_, response) => void response.end('x'));
     expect(await answerOf(session)).toBe(reported);

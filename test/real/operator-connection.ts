@@ -4,7 +4,7 @@ import { httpConnection } from '../../src/registry-client/http-connection.js';
 import { systemClock } from '../../src/runtime/system-clock.js';
 import { systemKeys } from '../../src/runtime/system-keys.js';
 import { undici } from '../../src/transport/load-undici.js';
-import { PinnedDialer } from '../../src/transport/pinned-dialer.js';
+import { PinnedRegistryDialer } from '../../src/transport/pinned-registry-dialer.js';
 
 /**
  * Returns a function that sends a change as the operator.
@@ -19,7 +19,7 @@ export async function operatorConnection(
     clock: systemClock,
     tls: {},
     undici,
-    dialer: new PinnedDialer({
+    dialer: new PinnedRegistryDialer({
       pins: () => identity.registryKeys,
       credentials: identity,
       keys: systemKeys,

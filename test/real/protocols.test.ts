@@ -160,7 +160,7 @@ describe('HTTP/2', () => {
 });
 
 describe('unix sockets', () => {
-  test('plain', async () => {
+  test('a call over a unix socket gets its response', async () => {
     const server = await webServer(hello, { unix: true });
     const { orders } = testClerk([server.address]);
 

@@ -84,6 +84,8 @@ test.skipIf(!canMakeContainers)(
     expect((await copy.incarnation()) > incarnation).toBe(true);
     expect(await copy.post('stop', { name })).toEqual({ stopped: 0 });
     expect(sleepers()).toBe(others);
-    expect(await endContainer(copy)).toMatch(/is a copy of another data folder.*\(1 launched\)/);
+    expect(await endContainer(copy)).toMatch(
+      /is a copy of another data folder.*launched processes of the original \(1\)/,
+    );
   },
 );

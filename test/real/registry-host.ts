@@ -6,6 +6,7 @@ import { onTestFinished } from 'vitest';
 import { killNow } from './replaced-service.js';
 import { scratchFolder } from './scratch-folder.js';
 import { spawnProgram, type SpawnedProgram } from './spawn-program.js';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
 /** The service of the manifest. */
@@ -15,18 +16,20 @@ export const name = '/shop/orders';
 export class RegistryHost {
   readonly folder = scratchFolder();
   readonly #report = join(this.folder, 'report');
+  /** Its programs register only while this file exists. */
+  readonly gate = join(this.folder, 'gate');
 
   /** @param isContained - whether its registries run in containers, whose end is the end of their processes */
   constructor(isContained = false) {
     const program = fileURLToPath(new URL('programs/launched-service.ts', import.meta.url));
-    const gate = join(this.folder, 'gate');
+    const { gate } = this;
     writeFileSync(this.#report, '');
     writeFileSync(gate, '');
     const manifest = [
       'version: 1',
       `service: ${name}`,
       'exec: /usr/bin/env',
-      `args: ${JSON.stringify([process.execPath, '--import', 'tsx', program, this.#report, gate])}`,
+      `args: ${JSON.stringify([process.execPath, ...nodeArguments(program), this.#report, gate])}`,
       `cwd: ${root}`,
       'readyMs: 30000',
     ];
@@ -52,8 +55,9 @@ export class RegistryHost {
     data: string,
     options: readonly string[] = [],
     wrapper?: readonly string[],
+    port = 0,
   ): Promise<ServedFolder> {
-    const args = [join(this.folder, data), '0', this.folder, ...options];
+    const args = [join(this.folder, data), String(port), this.folder, ...options];
     const program = spawnProgram('registry.ts', args, onTestFinished, wrapper);
     return new ServedFolder(program, await program.waitForLine('at'));
   }

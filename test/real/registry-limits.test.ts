@@ -29,10 +29,12 @@ test('the watch above maxWatches fails, and the registry logs it once', async ()
   for (let i = 0; i < 2; i++) {
     const error = await clerkErrorOf(clerkOf(url).watch('/**').next());
     expect(error).toMatchObject({ code: 'LIMIT_EXCEEDED' });
-    expect(error.message).toMatch(/At most 1 watches .* --max-watches/);
+    expect(error.message).toMatch(/at most 1 open watches; .* --max-watches/);
   }
   expect(log.filter((text) => text.includes('reached a limit'))).toEqual([
-    expect.stringMatching(/^A request of address:loopback reached a limit: At most 1 watches/),
+    expect.stringMatching(
+      /^A request of address:loopback reached a limit: A principal can have at most 1 open watches/,
+    ),
   ]);
 });
 

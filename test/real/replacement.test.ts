@@ -26,23 +26,25 @@ async function serviceOf(how: 'launched' | 'by-hand') {
 
 // Bounds beyond the start-up of the program: 1 s after a kill, 3 s after a freeze. Tests allow five times as much.
 test.each([
-  ['launched', 'SIGKILL', 1, 'GET', 5_000],
-  ['launched', 'SIGKILL', 100, 'GET', 5_000],
-  ['launched', 'SIGSTOP', 1, 'GET', 15_000],
-  ['launched', 'SIGSTOP', 100, 'GET', 15_000],
-  ['launched', 'SIGSTOP', 1, 'POST', 15_000],
-  ['by-hand', 'SIGKILL', 1, 'GET', 5_000],
-  ['by-hand', 'SIGKILL', 100, 'GET', 5_000],
-  ['by-hand', 'SIGKILL', 100, 'POST', 5_000],
-  ['by-hand', 'SIGSTOP', 1, 'GET', 15_000],
-  ['by-hand', 'SIGSTOP', 100, 'GET', 15_000],
-  ['by-hand', 'SIGSTOP', 100, 'POST', 15_000],
+  ['launched', 'SIGKILL', 1, 1, 'GET', 5_000],
+  ['launched', 'SIGKILL', 3, 100, 'GET', 5_000],
+  ['launched', 'SIGSTOP', 1, 1, 'GET', 15_000],
+  ['launched', 'SIGSTOP', 3, 1, 'GET', 15_000],
+  ['launched', 'SIGSTOP', 3, 100, 'GET', 15_000],
+  ['launched', 'SIGSTOP', 1, 1, 'POST', 15_000],
+  ['by-hand', 'SIGKILL', 1, 1, 'GET', 5_000],
+  ['by-hand', 'SIGKILL', 3, 100, 'GET', 5_000],
+  ['by-hand', 'SIGKILL', 3, 100, 'POST', 5_000],
+  ['by-hand', 'SIGSTOP', 1, 1, 'GET', 15_000],
+  ['by-hand', 'SIGSTOP', 1, 100, 'GET', 15_000],
+  ['by-hand', 'SIGSTOP', 3, 100, 'GET', 15_000],
+  ['by-hand', 'SIGSTOP', 3, 100, 'POST', 15_000],
 ] as const)(
-  'a %s service gets %s under %d calls/s of %s: another process answers, and no GET fails',
+  'a %s service gets %s while %d callers make %d calls/s of %s: another process answers, and no GET fails',
   { timeout: 60_000 },
-  async (how, signal, callsPerSecond, method, boundMs) => {
+  async (how, signal, callers, callsPerSecond, method, boundMs) => {
     const { service, process, clerkOf } = await serviceOf(how);
-    const clerks = callsPerSecond === 1 ? [clerkOf()] : [clerkOf(), clerkOf(), clerkOf()];
+    const clerks = Array.from({ length: callers }, clerkOf);
     const load = { callsPerSecond, method };
     const result = await measureReplacement(clerks, service, load, (pid) => killNow(pid, signal));
     const { startMs } = service.processes.at(-1)!;
@@ -64,10 +66,14 @@ test.each(['launched', 'by-hand'] as const)(
   async (how) => {
     const { service, process, clerkOf } = await serviceOf(how);
     const orders = clerkOf().bind(service.name);
-    const hanging = orders.json('/hang', { timeoutMs: 5_000 }).catch(() => undefined);
+    const startedAt = performance.now();
+    // A retry would block the next process too.
+    const hanging = orders.json('/hang', { timeoutMs: 5_000, retries: false }).catch(() => undefined);
     await expect
       .poll(() => orders.json('/', { timeoutMs: 20_000 }), { timeout: 30_000 })
       .not.toEqual({ pid: process.pid });
+    // As after a freeze.
+    expect(performance.now() - startedAt - service.processes.at(-1)!.startMs).toBeLessThan(15_000);
     await hanging;
     // The launcher ends only processes that it started.
     expect(isRunning(process.pid)).toBe(how === 'by-hand');
@@ -127,5 +133,62 @@ test(
     expect(await call).toEqual({ pid: service.processes[0]!.pid });
     expect(service.processes).toHaveLength(1);
     expect(lines.filter((line) => line.includes(' at '))).toEqual([]);
+  },
+);
+
+test(
+  'the registry ends while a start is awaited: the caller asks another registry',
+  { timeout: 60_000 },
+  async () => {
+    const services = await Promise.all(
+      [2, 0].map(async (delay) => {
+        const service = new ReplacedService(scratchFolder(), delay);
+        await service.serve();
+        onTestFinished(() => service.close());
+        await service.define();
+        return service;
+      }),
+    );
+    const [first, second] = services as [ReplacedService, ReplacedService];
+    const clerk = createClerk({ registry: [first.server.url, second.server.url] });
+    onTestFinished(() => clerk.destroy());
+    const call = clerk.bind(first.name).json('/', { timeoutMs: 25_000 });
+    await setTimeout(500);
+    await first.server.close();
+    expect(await call).toEqual({ pid: second.processes[0]?.pid });
+    expect(first.processes).toEqual([]);
+  },
+);
+
+test(
+  'the registry ends while it replaces a frozen process: the process never serves again',
+  { timeout: 60_000 },
+  async () => {
+    const folder = scratchFolder();
+    const service = new ReplacedService(folder, 2);
+    const data = join(folder, 'data');
+    const { port, url } = await service.serve({ data });
+    onTestFinished(() => service.close());
+    const frozen = await service.start('by-hand');
+    killNow(frozen.pid, 'SIGSTOP');
+    const launch = service.post('launch', { name: service.name }).catch(() => undefined);
+    // The look takes 300 ms, and the start of the program 2 s.
+    await setTimeout(1_200);
+    await service.server.close();
+    await launch;
+    expect(service.processes).toHaveLength(1);
+    killNow(frozen.pid, 'SIGCONT');
+    await service.serve({ data, port });
+    await expect.poll(() => service.processes.length, { timeout: 30_000 }).toBe(2);
+    const clerk = createClerk({ registry: url });
+    onTestFinished(() => clerk.destroy());
+    await expect
+      .poll(async () => (await service.post('launch', { name: service.name })).body.endpoints, {
+        timeout: 5_000,
+      })
+      .toMatchObject([{ id: service.processes[1]!.id }]);
+    const renewal = { name: service.name, id: frozen.id, epoch: frozen.epoch };
+    expect((await service.post('renew', { renewals: [renewal] })).body.results).toEqual(['fenced']);
+    expect(await clerk.bind(service.name).json('/')).toEqual({ pid: service.processes[1]!.pid });
   },
 );

@@ -203,7 +203,7 @@ describe('totalTimeoutMs', () => {
     await clerk.close();
   });
 
-  test('is checked', async () => {
+  test('a totalTimeoutMs of 0 is rejected', async () => {
     const clerk = await clerkOf(sender);
     expect(() => clerk.bind('/shop/orders', { totalTimeoutMs: 0 })).toThrow(
       'totalTimeoutMs must be a number of ms',

@@ -52,7 +52,7 @@ test.each([
     await Promise.all(results);
     const { pid } = await call('/');
     expect(pid).not.toBe(old);
-    expect(host.running).toEqual([pid]);
+    expect([host.pids.length, host.running]).toEqual([2, [pid]]);
     expect((await host.get('status')).outdated).toBeUndefined();
   },
 );

@@ -17,9 +17,10 @@ import { httpConnection } from '../../src/registry-client/http-connection.js';
 import { systemClock } from '../../src/runtime/system-clock.js';
 import { systemKeys } from '../../src/runtime/system-keys.js';
 import { undici } from '../../src/transport/load-undici.js';
-import { PinnedDialer } from '../../src/transport/pinned-dialer.js';
+import { PinnedRegistryDialer } from '../../src/transport/pinned-registry-dialer.js';
 import { freePort } from '../support/free-port.js';
 import { spawnProgram } from './spawn-program.js';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 interface Fleet {
   readonly url: string;
@@ -55,7 +56,7 @@ async function startFleet(
     clock: systemClock,
     tls: {},
     undici,
-    dialer: new PinnedDialer({
+    dialer: new PinnedRegistryDialer({
       pins: () => [registryKey],
       credentials,
       keys: systemKeys,
@@ -112,7 +113,7 @@ function writeManifest(folder: string, program: string, args: readonly string[])
     'version: 1',
     'service: /shop/orders',
     'exec: /usr/bin/env',
-    `args: ${JSON.stringify([process.execPath, '--import', 'tsx', path, ...args])}`,
+    `args: ${JSON.stringify([process.execPath, ...nodeArguments(path), ...args])}`,
     `cwd: ${fileURLToPath(new URL('../..', import.meta.url))}`,
     'readyMs: 30000',
   ];
@@ -184,6 +185,26 @@ test('no call fails while the keys of the service and of the client rotate', asy
   await Promise.all(calls);
   expect(new Set(answers)).toEqual(new Set(['/shop/web']));
   expect([orders.last?.pin === oldService, web.last?.pin === oldClient]).toEqual([false, false]);
+});
+
+test('a call by the new name succeeds at once after a move, long before the next renewal', async () => {
+  const fleet = await startFleet();
+  const [orders, web] = [await fleet.enrol('/shop/orders'), await fleet.enrol('/shop/web')];
+  await allow(fleet, '/shop/web', '/shop/*', ['call']);
+  const server = createServer(orders.tls(), authenticate(replyPrincipal, { identity: orders }));
+  const ad = await fleet.advertise('/shop/orders', server, orders, 3_600_000);
+  const clerk = fleet.openClerk(web);
+  expect(await clerk.bind('/shop/orders').text('/')).toBe('/shop/web');
+  for (const [from, to] of [
+    ['/shop/orders', '/shop/sales'],
+    ['/shop/sales', '/shop/archive'],
+  ] as const) {
+    await fleet.operate('/v1/move', { from, to });
+    const once = { method: 'POST', path: '/' };
+    const { statusCode, body } = await clerk.bind(to).request(once);
+    expect([statusCode, await body.text(), ad.name]).toEqual([200, '/shop/web', to]);
+    expect(await clerk.bind('/shop/orders').text('/')).toBe('/shop/web');
+  }
 });
 
 test('the key of a service may not register another service', async () => {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { onTestFinished } from 'vitest';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 /** Exit code and output of a program. */
 export interface ProgramResult {
@@ -32,13 +33,7 @@ export function spawnProgram(
   wrapper: readonly string[] = [],
 ): SpawnedProgram {
   const path = fileURLToPath(new URL(`programs/${name}`, import.meta.url));
-  const [file = process.execPath, ...rest] = [
-    ...wrapper,
-    process.execPath,
-    ...(name.endsWith('.ts') ? ['--import', 'tsx'] : []),
-    path,
-    ...args,
-  ];
+  const [file = process.execPath, ...rest] = [...wrapper, process.execPath, ...nodeArguments(path), ...args];
   const child = spawn(file, rest, { stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';

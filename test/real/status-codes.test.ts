@@ -173,7 +173,6 @@ describe('Retry-After', () => {
 
   test.each([
     ['beyond the deadline', { 'retry-after': '60' }],
-    ['that makes no sense', { 'retry-after': 'soon' }],
     ['missing', {}],
   ])('%s: a 429 goes to the caller', async (_what, headers) => {
     const first = await respondsWith([429, 'slow down', headers]);
@@ -184,6 +183,14 @@ describe('Retry-After', () => {
 
     expect([statusCode, await body.text()]).toEqual([429, 'slow down']);
     expect([first.requests.length, second.requests.length]).toEqual([1, 0]);
+  });
+
+  test('that cannot be read: a 429 is backed off and tried again at the same endpoint', async () => {
+    const first = await respondsWith([429, 'slow down', { 'retry-after': 'soon' }], [200, 'welcome']);
+    const second = await respondsWith([200, 'me']);
+    const { orders } = testClerk([first.address, second.address]);
+    expect(await orders.text('/orders')).toBe('welcome');
+    expect([first.requests.length, second.requests.length]).toEqual([2, 0]);
   });
 
   test('is ignored for a once call', async () => {

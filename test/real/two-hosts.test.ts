@@ -63,6 +63,28 @@ describe.runIf(canSimulateHosts)('two hosts with docker0', () => {
     expect([bodies, ends.filter(isSuccess)]).toEqual([0, []]);
   });
 
+  test('calls reach a service whose host got another address, as by DHCP', { timeout: 90_000 }, async () => {
+    const { serviceHost, service, callAgain } = await startScene();
+    serviceHost.ip4('address', 'del', '10.77.0.2/24', 'dev', 'wire');
+    serviceHost.ip4('address', 'add', '10.77.0.3/24', 'dev', 'wire');
+    serviceHost.ip4('route', 'add', 'default', 'via', '10.77.0.1');
+    const results: Awaited<ReturnType<Scene['callAgain']>>[] = [];
+    await expect
+      .poll(
+        async () => {
+          results.push(await callAgain());
+          return results.at(-1)?.ends;
+        },
+        { timeout: 75_000 },
+      )
+      .toEqual(['service']);
+    expect(results.every(({ bodies }) => bodies === 0)).toBe(true);
+    await kill(service);
+    expect((await service.result).stderr).toContain(
+      'have changed to http://10.77.0.3:3001, http://172.17.0.1:3001, http://127.0.0.1:3001',
+    );
+  });
+
   test('no POST reaches another program that took over the address of the service', async () => {
     const scene = await startScene();
     await kill(scene.service);

@@ -131,14 +131,14 @@ test('close destroys the sockets that are still connecting', async () => {
   expect(sockets.map(({ destroyed }) => destroyed)).toEqual([true, true]);
 });
 
-test('connects over a unix socket', async () => {
+test('a registry at a unix socket gets the request', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'connection-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const { connection } = await connectTo((_request, response) => response.end('1'), join(folder, 's'));
   expect(await connection.request({ path: '/' }, neverAborted)).toMatchObject({ status: 200, body: 1 });
 });
 
-test('rejects an encoded response', async () => {
+test('a response with a content encoding is rejected', async () => {
   const { connection } = await connectTo((_request, response) => {
     response.setHeader('content-encoding', 'gzip').end(gzipSync('{}'));
   });

@@ -11,7 +11,7 @@ import type { RegistryConnection, StreamEvent } from '../../src/registry-client/
 import { systemClock } from '../../src/runtime/system-clock.js';
 import { systemKeys } from '../../src/runtime/system-keys.js';
 import { undici } from '../../src/transport/load-undici.js';
-import { PinnedDialer } from '../../src/transport/pinned-dialer.js';
+import { PinnedRegistryDialer } from '../../src/transport/pinned-registry-dialer.js';
 import { listeningTlsServer } from '../support/pinned-server.js';
 import { securedRegistry, type SecuredRegistry } from '../support/secured-registry.js';
 
@@ -57,7 +57,12 @@ async function startRegistry(): Promise<SecuredRegistry> {
 }
 
 function connectTo(url: string, pins: readonly KeyPin[], credentials?: CredentialSource): RegistryConnection {
-  const dialer = new PinnedDialer({ pins: () => pins, credentials, keys: systemKeys, clock: systemClock });
+  const dialer = new PinnedRegistryDialer({
+    pins: () => pins,
+    credentials,
+    keys: systemKeys,
+    clock: systemClock,
+  });
   const connection = httpConnection(url, { clock: systemClock, tls: {}, undici, dialer });
   onTestFinished(() => connection.close());
   return connection;
@@ -98,7 +103,7 @@ test('requests and event streams prove the key of the client', async () => {
 
 test('only a registry that knows the key of the client states keys', async () => {
   const statements: RegistryStatement[] = [];
-  const dialer = new PinnedDialer({
+  const dialer = new PinnedRegistryDialer({
     pins: () => [],
     credentials: new Source(web),
     keys: systemKeys,

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
-import type { Registry, Resolution } from '../../src/core/registry.js';
+import type { Registry, Resolution, Snapshot } from '../../src/core/registry.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { firstOf } from '../../src/registry/first-of.js';
 import { anyContext, lookup, mutableRegistry, flushPromises, recordWatch } from './mutable-registry.js';
@@ -340,7 +340,7 @@ test('close closes each part once, even if one of them fails', async () => {
 test('it needs at least one registry, and each must be valid', () => {
   expect(() => firstOf()).toThrow('firstOf() must be called with at least one registry');
   expect(() => firstOf({}, undefined as never)).toThrow(
-    'A registry must be an object; got undefined; pass an object with a resolve method',
+    'A registry must be a URL or an object; got undefined; pass the URL of a registry server, an object with a resolve method',
   );
   expect(() => firstOf({ shop: [] })).toThrow(
     "Keys of static addresses must be absolute names such as '/shop/orders'; got 'shop'",
@@ -363,4 +363,11 @@ test('a service is started by the registry that decides its name', async () => {
   expect(started).toEqual(['a /x', 'b /y']);
   await expect(both.start?.('/static', anyContext)).rejects.toMatchObject({ code: 'START_FAILED' });
   expect(firstOf({ '/static': [] })).not.toHaveProperty('start');
+});
+
+test('a result does not state that no names are below it, because another registry may have some', async () => {
+  const both = firstOf({ '/shop': 'http://127.0.0.1:1' }, { '/shop/orders': 'http://127.0.0.1:2' });
+  expect(await lookup(both, '/shop')).not.toHaveProperty('namesBelow');
+  const snapshot = await new Promise<Snapshot>((resolve) => both.watch?.('/shop', resolve));
+  expect((snapshot as ReadonlyMap<string, Resolution>).get('/shop')).not.toHaveProperty('namesBelow');
 });

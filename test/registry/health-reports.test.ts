@@ -1,10 +1,10 @@
 /** Health reports through composite registries and the remote registry. */
 import { expect, test } from 'vitest';
 import type { EndpointReport, Registry, HealthReport } from '../../src/core/registry.js';
-import { retryLoop } from '../../src/invoke/p-retry-loop.js';
+import { retryLoop } from '../../src/runtime/p-retry-loop.js';
 import { firstOf } from '../../src/registry/first-of.js';
 import { mount } from '../../src/registry/mount.js';
-import { remoteRegistry } from '../../src/registry/remote/remote-registry.js';
+import { serverRegistry } from '../../src/registry/remote/server-registry.js';
 import { union } from '../../src/registry/union.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { FakeRegistry } from '../support/fake-registry.js';
@@ -72,7 +72,7 @@ test('health queries of all parts are merged', async () => {
 test('the remote registry sends reports in one request to the first server that responds, and rejects when none does', async () => {
   const runtime = createFakeRuntime({ seed: 7 });
   const servers = [new FakeRegistry(runtime), new FakeRegistry(runtime)];
-  const registry = remoteRegistry({
+  const registry = serverRegistry({
     urls: ['http://a', 'http://b'],
     clock: runtime,
     retry: retryLoop,

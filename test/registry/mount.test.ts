@@ -49,11 +49,13 @@ test('names in the results are translated', async () => {
     canonical: '/web',
     revision: '7',
     path: [{ name: '/old', kind: 'link', guaranteedMs: 9 }],
+    scheduled: [{ name: '/old', change: 'remove', appliesInMs: 9 }],
   };
   expect(await lookup(mount('/far/k8s', registryOf(bound)), '/far/k8s/old')).toEqual({
     ...bound,
     canonical: '/far/k8s/web',
     path: [{ name: '/far/k8s/old', kind: 'link', guaranteedMs: 9 }],
+    scheduled: [{ name: '/far/k8s/old', change: 'remove', appliesInMs: 9 }],
   });
 });
 
@@ -177,7 +179,7 @@ test('it has the operations of the mounted registry, and closes it', async () =>
 test('the prefix must be a valid name', () => {
   expect(() => mount('k8s', {})).toThrow("Mount prefix 'k8s' must begin with '/'");
   expect(() => mount('/', {})).toThrow('must have at least one segment');
-  expect(() => mount('/k8s', null as never)).toThrow('A registry must be an object; got null');
+  expect(() => mount('/k8s', null as never)).toThrow('A registry must be a URL or an object; got null');
 });
 
 test('start passes the name without the prefix', async () => {

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
-import { toRegistry, staticRegistry } from '../../src/registry/static-registry.js';
+import { staticRegistry } from '../../src/registry/static-registry.js';
+import { toRegistry } from '../../src/registry/to-registry.js';
 import { anyContext, lookup, flushPromises, recordWatch } from './mutable-registry.js';
 
 function creationError(input: unknown, make: (input: any) => unknown = staticRegistry): string {
@@ -27,6 +28,7 @@ test('an address, an endpoint and a list of both all become lists', async () => 
     endpoints: [{ id: address, addresses: [address], weight: 1, ...rest }],
     ttlMs: Infinity,
     guaranteedMs: Infinity,
+    namesBelow: false,
   });
   expect(await lookup(registry, '/shop/stock')).toMatchObject({ endpoints: [{ id: address, zone: 'a' }] });
   expect(await lookup(registry, '/shop/mail')).toMatchObject({
@@ -41,6 +43,7 @@ test('an empty list is a service without endpoints; other names are absent', asy
     endpoints: [],
     ttlMs: Infinity,
     guaranteedMs: Infinity,
+    namesBelow: false,
   });
   expect(await lookup(registry, '/shop')).toEqual({ kind: 'absent', ttlMs: 1_000 });
   expect(await lookup(staticRegistry({}), '/shop/orders')).toEqual({ kind: 'absent', ttlMs: 1_000 });
@@ -121,9 +124,9 @@ test('only a plain object is accepted as addresses', () => {
     expect(creationError(input)).toMatch(/^CONFIG_INVALID: The registry must be a plain object/);
   }
   expect(creationError(Object.assign(Object.create(null), { '/shop/orders': address }))).toBe('accepted');
-  for (const input of [undefined, null, 7, 'http://127.0.0.1:4711', () => undefined]) {
+  for (const input of [undefined, null, 7, true, () => undefined]) {
     expect(creationError(input, toRegistry)).toMatch(
-      /^CONFIG_INVALID: A registry must be an object; got .+; pass an object with a resolve method/,
+      /^CONFIG_INVALID: A registry must be a URL or an object; got .+; pass the URL of a registry server, an object with a resolve method/,
     );
   }
 });
@@ -171,4 +174,11 @@ test('a watch reports one snapshot, and none after it was ended', async () => {
   await flushPromises();
   expect(all.snapshots).toEqual([{ '/a': ['a1'], '/b': [] }]);
   expect(none.snapshots).toEqual([]);
+});
+
+test('a service states whether other names of the table are below it', async () => {
+  const registry = staticRegistry({ '/shop': address, '/shop/orders': address, '/shop2': address });
+  expect(await lookup(registry, '/shop')).toMatchObject({ namesBelow: true });
+  expect(await lookup(registry, '/shop/orders')).toMatchObject({ namesBelow: false });
+  expect(await lookup(registry, '/shop2')).toMatchObject({ namesBelow: false });
 });

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { ResolvedService } from '../../src/core/resolution-result.js';
-import { retryLoop } from '../../src/invoke/p-retry-loop.js';
+import { retryLoop } from '../../src/runtime/p-retry-loop.js';
 import { LastKnownGood } from '../../src/resolve/last-known-good.js';
 import { createFakeRuntime } from '../../src/testing/fake-runtime.js';
 import { EventRecorder } from '../support/event-recorder.js';

@@ -29,8 +29,14 @@ function disk(text?: string) {
       state.text = written;
     },
   };
-  const open = (maxBytes?: number): SnapshotFile => {
-    const options = { path: 'known.json', files, clock, logger, maxStaleMs: hour };
+  const open = (
+    maxBytes?: number,
+    writeProblem: () => string | undefined = () => undefined,
+  ): SnapshotFile => {
+    const options = {
+      ...{ path: 'known.json', files: { ...files, writeProblem } },
+      ...{ clock, logger, maxStaleMs: hour },
+    };
     const snapshot = new SnapshotFile(maxBytes === undefined ? options : { ...options, maxBytes });
     snapshot.load();
     return snapshot;
@@ -198,6 +204,19 @@ test('a full disk is reported once, and the write is retried', async () => {
   await flushPromises();
   const next = open();
   expect(['/n0', '/n1', '/n2', '/n9'].map((name) => next.find(name)?.name)).not.toContain(undefined);
+});
+
+test('a folder that cannot be written is reported once, at the start', async () => {
+  const { clock, warnings, state, open } = disk();
+  state.failing = true;
+  const snapshot = open(undefined, () => 'permission denied');
+  expect(warnings).toEqual(['Snapshot file known.json could not be written: permission denied']);
+  snapshot.record(resolvedService(clock, { name: '/x' }));
+  clock.advance(1_000);
+  await flushPromises();
+  expect(warnings).toHaveLength(1);
+  expect(systemFiles.writeProblem?.(join(tmpdir(), 'no-such-folder', 'known.json'))).toMatch(/^ENOENT/);
+  expect(systemFiles.writeProblem?.(join(tmpdir(), 'known.json'))).toBeUndefined();
 });
 
 test('a pending write does not keep the process alive', async () => {

@@ -500,3 +500,30 @@ test('a step without a guarantee does not shorten ttlMs; a link with a ttlMs of 
   expect((await resolve('/a')).ttlMs).toBe(700);
   expect((await resolve('/b')).ttlMs).toBe(0);
 });
+
+test('what lies below a service is stated for its own name, and not for a link to it', async () => {
+  const { resolve } = resolverOver(
+    table({
+      '/a': { kind: 'bound', endpoints: ['http://a'], namesBelow: false },
+      '/b': { kind: 'link', target: '/a' },
+      '/c': { kind: 'bound', endpoints: ['http://a'], namesBelow: 'yes' },
+    }),
+  );
+  expect((await resolve('/a')).namesBelow).toBe(false);
+  expect(await resolve('/b')).not.toHaveProperty('namesBelow');
+  expect(await resolve('/c')).not.toHaveProperty('namesBelow');
+});
+
+test.each([
+  ['soon', 'scheduled must be a list of at most 1024 changes; got'],
+  [[{ name: '/a', change: 'rename', appliesInMs: 1 }], 'a scheduled change must be replace or remove'],
+  [[{ name: 'a', change: 'remove', appliesInMs: 1 }], 'name of a scheduled change'],
+  [[{ name: '/a', change: 'remove', appliesInMs: -1 }], 'appliesInMs must be a number of ms'],
+])('scheduled changes that are invalid, such as %j, are REGISTRY_INVALID', (scheduled, problem) => {
+  expect(() => parseResolution({ kind: 'bound', endpoints: [], scheduled }, '/a')).toThrow(
+    expect.objectContaining({
+      code: 'REGISTRY_INVALID',
+      message: expect.stringContaining(problem) as string,
+    }),
+  );
+});

@@ -13,6 +13,7 @@ import { systemKeys } from '../../src/runtime/system-keys.js';
 import { startServer, type Server } from '../../src/server/index.js';
 import { securedRegistry, type SecuredClient } from './secured-registry.js';
 import { temporaryPath } from './temporary-path.js';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 const address = 'http://127.0.0.1:3001';
 
@@ -511,7 +512,7 @@ const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 async function spawnServer(data: string) {
   const child = spawn(
     process.execPath,
-    ['--import', 'tsx', main, 'serve', '--port', '0', '--data', data, '--audit'],
+    [...nodeArguments(main), 'serve', '--port', '0', '--data', data, '--audit'],
     { stdio: ['ignore', 'pipe', 'ignore'] },
   );
   onTestFinished(() => void child.kill('SIGKILL'));

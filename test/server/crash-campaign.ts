@@ -6,10 +6,12 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { compilePrograms } from '../support/compiled-programs.js';
 import { runCrashCycles } from './crash-cycles.js';
 
 const [cycles = 1_000, seed = 1] = process.argv.slice(2).map(Number);
 const folder = mkdtempSync(join(tmpdir(), 'binding-clerk-kill-'));
+const removePrograms = compilePrograms();
 const startedAt = performance.now();
 try {
   const report = await runCrashCycles({
@@ -28,5 +30,6 @@ try {
   );
   process.exitCode = violations === 0 ? 0 : 1;
 } finally {
+  removePrograms();
   rmSync(folder, { recursive: true, force: true });
 }

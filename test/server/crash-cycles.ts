@@ -1,8 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import { seededRandom } from 'binding-clerk/testing';
-import { transpile } from './transpile.js';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 /** Counts of acknowledged changes, and the violations found. */
 export interface CrashReport {
@@ -49,7 +50,7 @@ interface ServerProcess {
 export async function runCrashCycles(options: CrashOptions): Promise<CrashReport> {
   const { folder, cycles, seed, writers = 8, maxWrites = 60, onCycle } = options;
   const random = seededRandom(seed);
-  const program = transpile('test/server/programs/serve.ts');
+  const program = nodeArguments(fileURLToPath(new URL('programs/serve.ts', import.meta.url)));
   const report: CrashReport = {
     cycles: 0,
     registered: 0,
@@ -75,7 +76,7 @@ export async function runCrashCycles(options: CrashOptions): Promise<CrashReport
   const children: ChildProcess[] = [];
 
   const load = (): Promise<ServerProcess> => {
-    const child = spawn(process.execPath, [program.path, folder], {
+    const child = spawn(process.execPath, [...program, folder], {
       stdio: ['pipe', 'pipe', 'pipe'],
     });
     children.push(child);
@@ -182,6 +183,11 @@ export async function runCrashCycles(options: CrashOptions): Promise<CrashReport
         body,
       });
       const text = await responseBody.text();
+      // Four imports can be in progress at a time.
+      if (statusCode === 429) {
+        await new Promise((resolve) => setTimeout(resolve, 2));
+        return post(path, body, type);
+      }
       if (statusCode !== 200) throw new Error(`${path} returned ${statusCode}: ${text}`);
       const response = JSON.parse(text) as { epoch?: number; secret?: string; revision: string };
       if (BigInt(response.revision) > revision) revision = BigInt(response.revision);
@@ -270,7 +276,6 @@ export async function runCrashCycles(options: CrashOptions): Promise<CrashReport
     }
   } finally {
     for (const child of children) child.kill('SIGKILL');
-    program.remove();
   }
   return report;
 }

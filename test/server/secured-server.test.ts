@@ -255,6 +255,22 @@ test('a removal leaves hidden names, and a move that could hide or take them is 
   expect((await remove()).json.error).toMatchObject({ code: 'NAME_NOT_FOUND' });
 });
 
+test('a change of an absent name proposes the name that was meant, and never a hidden one', async () => {
+  const { operator, enrol, allow } = await securedRegistry();
+  const web = await enrol('/shop/web');
+  for (const name of ['/own/orders', '/own/hidden']) await operator.post('/v1/define', { name });
+  for (const end of ['ordres', 'hiden', 'moved']) await allow('/shop/web', `/own/${end}`, ['write']);
+  await allow('/shop/web', '/own/orders', ['read']);
+  const messages = async (name: string): Promise<unknown[]> => [
+    (await web.post(paths.remove, { name })).json.error.message,
+    (await web.post(paths.move, { from: name, to: '/own/moved' })).json.error.message,
+  ];
+  expect(await messages('/own/ordres')).toEqual(
+    Array(2).fill('/own/ordres does not exist; did you mean /own/orders?'),
+  );
+  for (const text of await messages('/own/hiden')) expect(text).toBe('/own/hiden does not exist');
+});
+
 test('every principal may advertise and read its own name', async () => {
   const { enrol } = await securedRegistry();
   const orders = await enrol('/shop/orders');
@@ -456,7 +472,7 @@ test('an open server has no routes for keys, and says how to secure it', async (
     const { error } = (await response.json()) as { readonly error: { readonly code: string } };
     expect([path, response.status, error.code]).toEqual([path, 403, 'FORBIDDEN']);
     expect(error).toMatchObject({
-      message: expect.stringContaining('secure its data folder with clerk init'),
+      message: expect.stringContaining('secure the registry with clerk init'),
     });
     expect(response.headers.get('clerk-insecure')).toBeNull();
   }

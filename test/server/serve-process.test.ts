@@ -5,11 +5,12 @@ import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
 import { expect, onTestFinished, test } from 'vitest';
 import { temporaryPath } from './temporary-path.js';
+import { nodeArguments } from '../support/compiled-programs.js';
 
 const main = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 function serve(...args: string[]) {
-  const child = spawn(process.execPath, ['--import', 'tsx', main, 'serve', ...args], {
+  const child = spawn(process.execPath, [...nodeArguments(main), 'serve', ...args], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));

@@ -1,7 +1,7 @@
 /** A process that advertises services, in virtual time, with an in-memory registry and simulated signals. */
 import { systemHashing } from '../../src/runtime/hashing.js';
 import type { EndSignal } from '../../src/core/end-signal.js';
-import { retryLoop } from '../../src/invoke/p-retry-loop.js';
+import { retryLoop } from '../../src/runtime/p-retry-loop.js';
 import { Advertiser } from '../../src/service/advertiser.js';
 import type { Advertisement } from '../../src/service/advertisement.js';
 import type { ServiceRuntime } from '../../src/service/service-runtime.js';

@@ -7,7 +7,7 @@ const orders = { name: '/shop/orders', address: 'http://10.0.0.7:3001' };
 const held = (remainingMs = 8_000) =>
   new ClerkError(
     'FORBIDDEN',
-    "Instance 'me' of /shop/orders is held by the process at http://10.0.0.1:3001",
+    "Instance 'me' of /shop/orders is in use by the process at http://10.0.0.1:3001",
     {
       remainingMs,
     },
@@ -19,7 +19,7 @@ test('a service whose id another process holds says so, and registers when that 
   const ad = advertiser.advertise({ ...orders, id: 'me' });
   await runtime.advance(5_000);
   expect(warnings).toEqual([
-    "/shop/orders cannot be registered and keeps retrying: Instance 'me' of /shop/orders is held by the process at http://10.0.0.1:3001",
+    "/shop/orders cannot be registered: Instance 'me' of /shop/orders is in use by the process at http://10.0.0.1:3001; the service retries",
   ]);
   registry.registrationError = undefined;
   await runtime.advance(1_000);
@@ -65,7 +65,7 @@ test('a process that holds a generated id is outlasted, because no other process
   registry.registrationError = undefined;
   await runtime.advance(1_000);
   expect(ad.state).toBe('registered');
-  expect(warnings.filter((line) => line.includes('keeps retrying'))).toHaveLength(1);
+  expect(warnings.filter((line) => line.includes('the service retries'))).toHaveLength(1);
 });
 
 test('a service that was lost ends when another process with its id lives', async () => {
@@ -78,7 +78,7 @@ test('a service that was lost ends when another process with its id lives', asyn
   registry.registrationError = held();
   await runtime.advance(20_000);
   expect(events).toEqual(['lost', 'fenced']);
-  expect(reasons).toEqual([expect.stringContaining('is held by the process at http://10.0.0.1:3001')]);
+  expect(reasons).toEqual([expect.stringContaining('is in use by the process at http://10.0.0.1:3001')]);
 });
 
 test('renewals, address changes and the withdrawal have the secret, and no message shows it', async () => {

@@ -159,8 +159,8 @@ test('a registry without the expected key gets no request', async () => {
 test.each<[string, Partial<AdvertiseOptions>, RegExp]>([
   ['a registry address without TLS', { registry: 'http://127.0.0.1:1' }, /TLS at each registry address/],
   ['an address without TLS', { address: 'http://127.0.0.1:1' }, /TLS at each address of the service/],
-  ['a key without an identity', { identity: undefined as never }, /no identity/],
-  ['an identity without a key', { registryKey: undefined as never }, /no key of the registry/],
+  ['a key without an identity', { identity: undefined as never }, /needs an identity/],
+  ['an identity without a key', { registryKey: undefined as never }, /needs the key of the registry/],
   ['an identity of another kind', { identity: 7 as never }, /needs an identity/],
   ['an invalid registry key', { registryKey: 'x' }, /'registryKey' of advertise\(\)/],
 ])('%s is refused', async (_, change, message) => {

@@ -40,6 +40,8 @@ export class FakeRegistry {
   isDown = false;
   /** It receives requests and never responds. */
   hangs = false;
+  /** Its lookups are flagged as stale. */
+  isStale = false;
   /** It executes requests at once and responds after this time, in ms. */
   responseDelayMs = 0;
   /** Its events arrive after this time, in ms. */
@@ -54,6 +56,8 @@ export class FakeRegistry {
   registrationError: ClerkError | undefined;
   proof: string | undefined;
   incarnation = 'first';
+  /** Header `clerk-servers`; undefined for a registry with one server. */
+  servers: string | undefined;
   heartbeatMs = 5_000;
   /** Received requests: time, path, and body or query. */
   readonly requests: { at: number; path: string; payload: any }[] = [];
@@ -61,9 +65,13 @@ export class FakeRegistry {
   readonly launchable = new Set<string>();
   /** Replaces `suspects` in renewal responses. */
   suspectsOverride: unknown;
+  /** Replaces fields of renewal responses. */
+  renewalExtras: object = {};
   /** Names of services whose endpoints are suspect in renewal responses. */
   readonly suspectServices = new Set<string>();
   readonly streams = new Set<Stream>();
+  /** Present names, by the names from before a move. */
+  readonly #moved = new Map<string, string>();
   #revision = 0;
   #watches = 0;
   #registrations = 0;
@@ -86,7 +94,12 @@ export class FakeRegistry {
           if (stopped) return;
           this.requests.push({ at: this.clock.now(), path: request.path, payload: request.body });
           if (this.isDown) listener.onEnd(this.#connectionRefused(url));
-          else if (!this.hangs) {
+          else if (this.hangs) {
+            const startTimer = this.clock.setTimer(() => {
+              if (!stopped) listener.onEnd(new ClerkError('REGISTRY_UNREACHABLE', `${url} opened no stream`));
+            }, request.startTimeoutMs ?? 4_500);
+            startTimer.setRef(false);
+          } else {
             stream = this.#openStream(request.body as WatchRequest, listener);
             streams.add(stream);
           }
@@ -123,6 +136,20 @@ export class FakeRegistry {
     this.#changed(name);
   }
 
+  /** Moves a service. Its former names lead to it from then on. */
+  move(from: string, to: string): void {
+    for (const [former, present] of this.#moved) if (present === from) this.#moved.set(former, to);
+    this.#moved.set(from, to);
+    this.#moved.delete(to);
+    const service = this.services.get(from) ?? new Map<string, Registered>();
+    this.services.delete(from);
+    this.services.set(to, service);
+    for (const [id, { endpoint, secret }] of service)
+      if (secret !== undefined) this.#secrets.set(`${to} ${id} ${endpoint.epoch}`, secret);
+    this.#changed(from);
+    this.#changed(to);
+  }
+
   /** Closes all streams; a new connection works at once unless it is down. */
   dropStreams(): void {
     for (const { listener } of [...this.streams]) listener.onEnd(this.#connectionRefused('it'));
@@ -140,7 +167,7 @@ export class FakeRegistry {
   }
 
   sendHeartbeat(): void {
-    for (const stream of this.streams) this.#send(stream, { type: 'heartbeat' });
+    for (const stream of this.streams) this.#send(stream, { type: 'heartbeat', ...this.#stated() });
   }
 
   resync(): void {
@@ -181,7 +208,12 @@ export class FakeRegistry {
       revision: String(this.#revision),
       incarnation: this.incarnation,
       position: '',
+      ...this.#stated(),
     });
+  }
+
+  #stated(): { readonly servers?: string } {
+    return this.servers === undefined ? {} : { servers: this.servers };
   }
 
   #hang(signal: AbortSignal, headMs: number, url: string): Promise<never> {
@@ -221,7 +253,8 @@ export class FakeRegistry {
       case paths.renew:
         return this.#renew(payload as RenewRequest);
       case paths.withdraw: {
-        const { name, id, secret, now } = payload as WithdrawRequest;
+        const { name: requested, id, secret, now } = payload as WithdrawRequest;
+        const name = this.#presentName(requested);
         const registered = this.services.get(name)?.get(id);
         if (registered !== undefined && registered.secret !== secret)
           throw new ClerkError('FORBIDDEN', `The secret of ${id} is wrong`);
@@ -247,6 +280,8 @@ export class FakeRegistry {
       }
       case paths.report:
         return {};
+      case paths.tickets:
+        return { ticket: 'a.b.c', expiresInMs: 300_000, service: (payload as { service: string }).service };
       case paths.launch: {
         const { name } = payload as { name: string };
         return { name, endpoints: this.onLaunch(name), started: true };
@@ -258,7 +293,8 @@ export class FakeRegistry {
 
   #register(request: RegisterRequest): unknown {
     if (this.registrationError) throw this.registrationError;
-    const { name, id, leaseMs = 10_000, epoch: given, ticket } = request;
+    const { id, leaseMs = 10_000, epoch: given, ticket } = request;
+    const name = this.#presentName(request.name);
     const known = given === undefined ? undefined : this.#secrets.get(`${name} ${id} ${given}`);
     const isHolder = ticket !== undefined || (known !== undefined && known === request.secret);
     const addresses = this.services.get(name)?.get(id)?.endpoint.addresses;
@@ -285,6 +321,7 @@ export class FakeRegistry {
     this.services.set(name, all);
     this.#changed(name);
     return {
+      ...(name !== request.name && { name }),
       epoch,
       secret,
       leaseMs,
@@ -294,7 +331,8 @@ export class FakeRegistry {
   }
 
   #renew({ renewals }: RenewRequest): unknown {
-    const results = renewals.map(({ name, id, epoch, secret }) => {
+    const results = renewals.map(({ name: requested, id, epoch, secret }) => {
+      const name = this.#presentName(requested);
       this.#expire(name);
       const found = this.services.get(name)?.get(id);
       if (!found) return 'lost';
@@ -305,7 +343,21 @@ export class FakeRegistry {
     const suspects = renewals.flatMap(({ name }, i) => (this.suspectServices.has(name) ? [i] : []));
     if (this.suspectsOverride !== undefined)
       return { results, suspects: this.suspectsOverride, incarnation: this.incarnation };
-    return { results, ...(suspects.length > 0 && { suspects }), incarnation: this.incarnation };
+    const moved = renewals.flatMap(({ name }, index) => {
+      const present = this.#presentName(name);
+      return present === name ? [] : [{ index, name: present }];
+    });
+    return {
+      results,
+      ...(suspects.length > 0 && { suspects }),
+      ...(moved.length > 0 && { moved }),
+      incarnation: this.incarnation,
+      ...this.renewalExtras,
+    };
+  }
+
+  #presentName(name: string): string {
+    return this.#moved.get(name) ?? name;
   }
 
   #resolve(name: string): ResolveResponse {
@@ -325,6 +377,7 @@ export class FakeRegistry {
       launchable: this.launchable.has(name),
       guaranteedMs: 5_000,
       ttlMs: 5_000,
+      ...(this.isStale && { stale: true }),
       ...this.#position(),
     };
   }
@@ -341,7 +394,8 @@ export class FakeRegistry {
     const resumed = since?.incarnation === this.incarnation && since.revision === String(this.#revision);
     const { heartbeatMs, incarnation } = this;
     const statedAt = this.clock.now();
-    this.#send(stream, { type: 'open', watch: stream.id, resumed, heartbeatMs, incarnation, statedAt });
+    const open = { type: 'open', watch: stream.id, resumed, heartbeatMs, incarnation, statedAt } as const;
+    this.#send(stream, { ...open, ...this.#stated() });
     if (!resumed) this.#sendSnapshot(stream, globs);
     return stream;
   }

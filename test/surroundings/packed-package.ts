@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, relative } from 'node:path';
+import { basename, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -11,6 +11,8 @@ export interface PackedPackage {
   readonly folder: string;
   /** Path of a copy of a program in `programs/`, which imports the installed package. */
   program(name: string): string;
+  /** Copies a program into the folder, and returns the path of the copy. */
+  add(program: string): string;
   remove(): void;
 }
 
@@ -40,6 +42,11 @@ export async function packPackage(): Promise<PackedPackage> {
   return {
     folder,
     program: (name) => join(folder, 'programs', name),
+    add(path) {
+      const copy = join(folder, basename(path));
+      cpSync(path, copy);
+      return copy;
+    },
     remove: () => rmSync(folder, { recursive: true, force: true }),
   };
 }

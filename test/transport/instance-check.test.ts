@@ -133,26 +133,29 @@ test('a server that keeps no connection open is checked on a connection of its o
   expect(connections()).toBe(2);
 });
 
-test.each(['HTTP/1.1 over TLS', 'HTTP/2'])('%s is checked too', async (protocol) => {
-  ca ??= await authority('test authority');
-  const certificate = await ca.issue('127.0.0.1');
-  const { listener, seen } = countingProgram();
-  const isH2 = protocol === 'HTTP/2';
-  const start = () =>
-    (isH2
-      ? createSecureServer(certificate, listener as never)
-      : createTlsServer(certificate, listener)) as unknown as Server;
-  const own = start();
-  nameInstance(own, 'a');
-  const other = start();
-  nameInstance(other, 'b');
-  const options = { tls: { ca: ca.cert }, undici: { allowH2: isH2 } };
-  const right = open((await startServer(own, true)).address, options);
-  expect((await post(right, 'right')).body).toBe('done');
-  const wrong = open((await startServer(other, true)).address, options);
-  expect(await post(wrong, 'wrong')).toMatchObject(notSent);
-  expect(seen).toEqual(['POST right']);
-});
+test.each(['HTTP/1.1 over TLS', 'HTTP/2'])(
+  'the instance behind a connection over %s is checked too',
+  async (protocol) => {
+    ca ??= await authority('test authority');
+    const certificate = await ca.issue('127.0.0.1');
+    const { listener, seen } = countingProgram();
+    const isH2 = protocol === 'HTTP/2';
+    const start = () =>
+      (isH2
+        ? createSecureServer(certificate, listener as never)
+        : createTlsServer(certificate, listener)) as unknown as Server;
+    const own = start();
+    nameInstance(own, 'a');
+    const other = start();
+    nameInstance(other, 'b');
+    const options = { tls: { ca: ca.cert }, undici: { allowH2: isH2 } };
+    const right = open((await startServer(own, true)).address, options);
+    expect((await post(right, 'right')).body).toBe('done');
+    const wrong = open((await startServer(other, true)).address, options);
+    expect(await post(wrong, 'wrong')).toMatchObject(notSent);
+    expect(seen).toEqual(['POST right']);
+  },
+);
 
 test('loopback of this host is not checked, loopback of another host is', async () => {
   const { listener, seen } = countingProgram();

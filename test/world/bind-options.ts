@@ -1,8 +1,15 @@
 import type { BindOptions } from 'binding-clerk';
 import type { RandomStream } from './random-stream.js';
 
-/** Draws the policy of a binding. One binding of eight hedges, and one of sixteen uses `first-to-respond`. */
-export function drawBindOptions(random: RandomStream, hedges: RandomStream): BindOptions {
+/**
+ * Draws the policy of a binding. One binding of eight hedges, and one of sixteen uses `first-to-respond`. The calls of one of
+ * four wait until the service is ready.
+ */
+export function drawBindOptions(
+  random: RandomStream,
+  hedges: RandomStream,
+  waits: RandomStream,
+): BindOptions {
   const policy = random.one([
     undefined,
     'random',
@@ -17,6 +24,7 @@ export function drawBindOptions(random: RandomStream, hedges: RandomStream): Bin
     ...(policy && { policy }),
     ...drawHedge(hedges, policy),
     ...(policy === 'affinity' && { affinity: (path: string) => path }),
+    ...(waits.chance(0.25) && { waitForReady: true }),
   };
 }
 

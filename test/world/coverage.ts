@@ -118,9 +118,13 @@ export const coverageEvents = [
   'audit-gap',
   'idle-stopped',
   'rolling-reset',
+  'moved',
+  'moved-back',
+  'moved-call',
   'frozen-replaced',
   'hedged',
   'raced',
+  'waited-for-ready',
 ] as const;
 
 /** Events of calls that the oracle of C9 follows, and what programs do in them. They must be covered too. */

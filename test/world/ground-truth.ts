@@ -1,6 +1,9 @@
 import type { EndpointInit } from 'binding-clerk';
 import type { Resolution } from 'binding-clerk/extend';
 
+/** Links that lead to each other end after so many. */
+const maxLinks = 16;
+
 /** The state of a name from one instant to the next change. */
 interface NamePeriod {
   readonly from: number;
@@ -26,9 +29,19 @@ export class GroundTruth {
     return [...this.#periods.keys()];
   }
 
-  /** The present endpoints of a name; undefined when it does not exist. */
+  /** The present endpoints of a name, for a link those of its target; undefined when it does not exist. */
   endpoints(name: string): ReadonlyMap<string, EndpointInit> | undefined {
-    return this.#periods.get(name)?.at(-1)?.endpoints;
+    let last = this.#periods.get(name)?.at(-1);
+    for (let links = 0; links < maxLinks && last?.target !== undefined; links++)
+      last = this.#periods.get(last.target)?.at(-1);
+    return last?.endpoints;
+  }
+
+  /** Whether a name was a link to another one at any time in an interval. */
+  wasLink(name: string, from: number, to: number): boolean {
+    return (this.#periods.get(name) ?? []).some(
+      (period) => period.target !== undefined && period.from <= to && period.until >= from,
+    );
   }
 
   /** @param keptUntil - set when the registry has lost endpoints: until then, clients keep them */
@@ -122,12 +135,18 @@ export class GroundTruth {
     );
   }
 
-  /** The periods of an interval; for a link, those of its targets. */
-  #during(name: string, from: number, to: number): NamePeriod[] {
+  /**
+   * The periods of an interval; for a link, those of its targets.
+   *
+   * @param followed - names on the way to it. After a move back, each of two names was a link to the other one
+   */
+  #during(name: string, from: number, to: number, followed: readonly string[] = []): NamePeriod[] {
     const periods = this.#periods.get(name) ?? [];
     return periods.flatMap((period) => {
       if (period.from > to || period.until < from) return [];
-      return period.target === undefined ? [period] : this.#during(period.target, from, to);
+      const { target } = period;
+      if (target === undefined) return [period];
+      return followed.includes(target) ? [] : this.#during(target, from, to, [...followed, name]);
     });
   }
 }

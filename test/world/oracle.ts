@@ -18,6 +18,8 @@ export interface CallRecord {
   readonly isSurvivable: boolean;
   /** The clerk had a usable lookup result when the call began. */
   readonly cached: boolean;
+  /** The call waits until an endpoint can be used. */
+  readonly waitsForReady: boolean;
   abortedAt: number | undefined;
   /** When the clerk was destroyed during the call. */
   destroyedAt: number | undefined;
@@ -54,6 +56,13 @@ interface CountedAttempt {
 }
 
 const windowMs = 10_000;
+/** Errors with which no call ends that waits until the service is ready, unless it may have run. */
+const unreadyCodes: readonly unknown[] = [
+  'NO_ENDPOINT',
+  'NAME_NOT_FOUND',
+  'ENDPOINTS_EXHAUSTED',
+  'REGISTRY_UNREACHABLE',
+];
 
 /**
  * Knows everything that happens in a simulation, and checks it against the guarantees. Clerks receive nothing from it, and what
@@ -184,13 +193,24 @@ export class Oracle {
     if (code === 'CLERK_CLOSED' && call.destroyedAt === undefined) {
       this.violate('close', `${id} failed with CLERK_CLOSED although ${clerk} was not destroyed`);
     }
+    if (call.waitsForReady && error.execution === 'none' && unreadyCodes.includes(code))
+      this.violate(
+        'C2.8',
+        `${id} waits until ${service} is ready, and failed with ${code}: ${error.message}`,
+      );
     const givenUp = error.outcomes?.some((one) => one.stage === 'sent' && one.code === 'ATTEMPT_TIMEOUT');
     if (call.kind === 'once' && givenUp)
       this.violate('C2.1', `${id} is 'once' and was sent, and timed out before its deadline`);
     if (code === 'BUDGET_EXHAUSTED' && call.lostReused === 'free-retry')
       this.violate('C4.1', `${id} is refused the free retry after a reused connection was lost`);
     if (code === 'BUDGET_EXHAUSTED' && this.isCalm) this.#checkBudget(call, now);
-    const registryError = code === 'REGISTRY_UNREACHABLE' || code === 'REGISTRY_INVALID';
+    // At its deadline, a call that waits until the service is ready says for what it waited.
+    const { code: waitedFor } =
+      ((call.waitsForReady && code === 'DEADLINE_EXCEEDED' ? error.cause : undefined) as
+        { code?: string } | undefined) ?? {};
+    const registryError = [code, waitedFor].some(
+      (one) => one === 'REGISTRY_UNREACHABLE' || one === 'REGISTRY_INVALID',
+    );
     if (registryError && call.cached && !this.truth.wasEmptyForClients(service, call.startedAt, now)) {
       this.violate(
         'C1.4',
@@ -242,8 +262,8 @@ export class Oracle {
         continue;
       }
       const { execution, code } = outcome.error as ClerkError;
-      // The `AbortError` of fetch does not say it.
-      if (call.method === 'fetch' && code === 'ABORTED') continue;
+      // The `AbortError` of fetch, and the reason of an aborted dispatch, do not say it.
+      if ((call.method === 'fetch' || call.method === 'dispatch') && code === 'ABORTED') continue;
       if (execution === 'none' && runs > 0)
         this.violate('C3.2', `${id} failed with ${code}, execution 'none', and was executed ${runs} times`);
       if (execution === 'done' && runs === 0)
@@ -259,7 +279,7 @@ export class Oracle {
   }
 
   #recordCoverage(
-    { kind, attempts, abortedAt, isSurvivable, method, refusedStreams }: CallRecord,
+    { kind, attempts, abortedAt, isSurvivable, method, refusedStreams, ...call }: CallRecord,
     outcome: NonNullable<CallRecord['outcome']>,
   ): void {
     const { coverage } = this;
@@ -267,6 +287,11 @@ export class Oracle {
     if (outcome.ok) {
       coverage.hit('ok');
       if (kind === 'once') coverage.hit('ok-once');
+      if (call.waitsForReady && this.truth.wasEmptyForClients(call.service, call.startedAt, call.startedAt))
+        coverage.hit('waited-for-ready');
+      const mayMove = call.service.startsWith('/w/s');
+      if (mayMove && this.truth.wasLink(call.service, call.startedAt, this.truth.now()))
+        coverage.hit('moved-call');
       if (attempts.length > 1) coverage.hit('ok-after-failover');
       if (attempts.length > 1 && kind === 'once')
         coverage.hit(refusedStreams > 0 ? 'once-resent-refused-stream' : 'once-resent-unsent');

@@ -92,7 +92,8 @@ async function callByFetch(
   }: Pick<Dispatcher.RequestOptions, 'method' | 'path'> & { timeoutMs: number; headers: unknown },
   reuse: () => void,
 ): Promise<number> {
-  const init = { ...request, timeoutMs: record.timeoutMs } as Parameters<Clerk['fetch']>[1];
+  const { timeoutMs, waitsForReady: waitForReady } = record;
+  const init = { ...request, timeoutMs, waitForReady } as Parameters<Clerk['fetch']>[1];
   const fetching = clerk.fetch(`${originOf(record.service)}${path}`, init);
   reuse();
   let response: Response;
@@ -132,7 +133,11 @@ function callByDispatcher(
         return true;
       },
       onComplete: () => readText({ record, ...options }, Promise.resolve(text)),
-      onError: reject,
+      onError(error: unknown) {
+        // As with undici, the reason of the signal, which does not say whether the call ran.
+        const isAbort = signal?.aborted === true && error === signal.reason;
+        reject(isAbort ? Object.assign(new Error('The dispatch was aborted'), { code: 'ABORTED' }) : error);
+      },
       onUpgrade: () => undefined,
     };
     clerk.dispatcher.dispatch({ ...others, origin: originOf(record.service) }, handler);

@@ -33,6 +33,8 @@ const streams = {
   launcher: 14,
   restore: 15,
   audit: 16,
+  waits: 17,
+  moves: 18,
   clerk: 100,
 };
 

@@ -28,6 +28,8 @@ export class SimulatedClient implements AttemptObserver {
   readonly registry: ClientRegistry;
   readonly clerk: Clerk;
   readonly bindings = new Map<string, Binding>();
+  /** Services whose calls wait until the service is ready. */
+  readonly #waiting = new Set<string>();
   /** Instances started by its factory. */
   readonly started = new Set<string>();
   /** Pending calls. */
@@ -88,6 +90,7 @@ export class SimulatedClient implements AttemptObserver {
     const isOwn = service === startable && server === undefined;
     const factory = isOwn ? { factory: this.#launcher(service) } : {};
     this.bindings.set(service, this.clerk.bind(service, { ...options, ...factory }));
+    if (options.waitForReady === true) this.#waiting.add(service);
   }
 
   binding(service: string): Binding {
@@ -113,6 +116,8 @@ export class SimulatedClient implements AttemptObserver {
         simulation.habits.routesOf((plan.route ?? usualManner.route).segment).length === 0 &&
         plan.service !== simulation.scenario.startable,
       cached: simulation.oracle.hasResolution(this.id, plan.service),
+      // The dispatcher uses a binding with the options of the clerk.
+      waitsForReady: plan.method !== 'dispatch' && this.#waiting.has(plan.service),
       abortedAt: undefined,
       destroyedAt: undefined,
       settledAt: undefined,

@@ -160,6 +160,7 @@ export class Simulation implements SimulationState {
     const { latencyMs } = this.scenario;
     const jitter = randomStream(seed, 'network');
     const hedges = randomStream(seed, 'hedges');
+    const waits = randomStream(seed, 'waits');
     this.network = createMemoryNetwork(this.runtime, {
       latencyMs: () => latencyMs * (0.8 + 0.4 * jitter.uniform()) + this.faults.messageDelayMs(),
     });
@@ -178,7 +179,7 @@ export class Simulation implements SimulationState {
     for (let i = 0; i < this.scenario.clerks; i++) this.clients.push(new SimulatedClient(this, `c${i}`, i));
     for (const client of this.clients) {
       for (const service of this.names) {
-        client.bind(service, drawBindOptions(random, hedges));
+        client.bind(service, drawBindOptions(random, hedges, waits));
       }
     }
     this.faults = new FaultInjector({

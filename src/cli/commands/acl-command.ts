@@ -2,10 +2,7 @@ import { accessRights, parseRights } from '../../core/access-right.js';
 import { quote } from '../../core/describe-value.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
-import type { AccessChangeRequest, AccessEntry } from '../../protocol/identity-messages.js';
-import { accessExplainResponse, accessListResponse } from '../../protocol/identity-schemas.js';
-import { paths } from '../../protocol/paths.js';
-import { changeResponse } from '../../protocol/response-schemas.js';
+import type { AccessEntry } from '../../protocol/identity-messages.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { defineGroup } from '../define-group.js';
 import { styled } from '../output.js';
@@ -17,7 +14,7 @@ const meanings =
 
 const directoryOption = [
   '--directory <name>',
-  'directory that holds the right; relative principals begin there (default: the path before its first wildcard)',
+  'directory that stores the right; relative principals are relative to this directory (default: the path before its first wildcard)',
 ] as const;
 
 const addAllowCommand = defineCommand({
@@ -54,10 +51,10 @@ const addLsCommand = defineCommand({
   usage: 'ls [path]',
   summary: 'list rights',
   description:
-    'List the rights on paths that you administrate; with PATH, only the rights that its directories hold.',
+    'List the rights on paths that you administrate; with PATH, only the rights that are stored in its directories.',
   examples: [
     ['clerk acl ls', 'all rights'],
-    ['clerk acl ls /shop', 'the rights that the directories / and /shop hold'],
+    ['clerk acl ls /shop', 'the rights that are stored in the directories / and /shop'],
   ],
   run: list,
 });
@@ -89,8 +86,8 @@ interface ChangeOptions {
 }
 
 async function change(
-  { client, stdout, json }: CommandContext,
-  kind: AccessChangeRequest['change'],
+  { registry, stdout, json }: CommandContext,
+  kind: 'allow' | 'remove',
   principalText: string,
   pathText: string,
   rightsText: string,
@@ -99,8 +96,7 @@ async function change(
   const principal = parsePrincipalPattern(principalText);
   const path = parseGlobArgument(pathText).text;
   const rights = parseRights(rightsText);
-  const request: AccessChangeRequest = definedFields({ change: kind, principal, path, rights, directory });
-  const { revision } = await client.post(paths.access, changeResponse, request);
+  const { revision } = await registry.access[kind](principal, path, rights, definedFields({ directory }));
   if (json) return stdout.json({ principal, path, rights, revision });
   const given = rights.length === accessRights.length ? 'all rights' : rights.join(',');
   await stdout.line(
@@ -112,17 +108,16 @@ async function change(
 }
 
 async function list(
-  { client, stdout, stderr, json }: CommandContext,
+  { registry, stdout, stderr, json }: CommandContext,
   text: string | undefined,
 ): Promise<void> {
   const path = text === undefined || text === '/' ? text : parseNameArgument(text);
-  const query = definedFields({ path });
-  const { entries } = await client.get(paths.access, accessListResponse, query);
+  const entries = await registry.access.list(path);
   if (json) for (const entry of entries) await stdout.json(entry);
   else if (entries.length > 0) await printColumns(stdout, columns, entries);
   else
     await stderr.line(
-      styled('faint', 'No rights; the list contains paths on which you have the right admin'),
+      styled('faint', 'No rights found; the list contains only paths on which you have the right admin'),
     );
 }
 
@@ -134,7 +129,7 @@ const columns: readonly Column<AccessEntry>[] = [
 ];
 
 async function explain(
-  { client, stdout, json }: CommandContext,
+  { registry, stdout, json }: CommandContext,
   principalText: string,
   pathText: string,
   rightsText: string,
@@ -142,12 +137,7 @@ async function explain(
   const principal = parseNameArgument(principalText, 'Principal');
   const path = pathText === '/' ? pathText : parseNameArgument(pathText, 'Path');
   for (const right of parseRights(rightsText)) {
-    const query = { principal, path, right };
-    const { allowed, reason, entry, groups } = await client.get(
-      paths.accessExplain,
-      accessExplainResponse,
-      query,
-    );
+    const { allowed, reason, entry, groups } = await registry.access.explain(principal, path, right);
     if (json)
       await stdout.json({ principal, path, right, allowed, reason, ...definedFields({ entry, groups }) });
     else

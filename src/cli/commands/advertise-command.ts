@@ -2,8 +2,6 @@ import { maxTimerMs } from '../../core/clock.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import type { Advertisement, AdvertiseOptions } from '../../service/index.js';
-import { paths } from '../../protocol/paths.js';
-import { statusResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { decimalOption, keyValueOption, millisecondsOption } from '../option-parsers.js';
 import { parseNameArgument } from '../parse-name.js';
@@ -62,10 +60,10 @@ async function advertise(
   address: readonly string[],
   options: Options,
 ): Promise<void> {
-  const { io, client, registryOptions, stderr } = context;
+  const { io, registry, registryOptions, stderr } = context;
   const name = parseNameArgument(text);
   // Without this request, the command would wait for an unreachable registry instead of failing.
-  await client.get(paths.status, statusResponse);
+  await registry.status();
   const { advertise: startAdvertising } = await import('../../service/index.js');
   const signal = io.interruptSignal();
   const { version, weight, zone, host, id, lease, attribute } = options;

@@ -2,9 +2,7 @@ import { InvalidArgumentError } from 'commander';
 import { definedFields } from '../../core/defined-fields.js';
 import { isoTime } from '../../core/iso-time.js';
 import { parseIsoTime } from '../../core/parse-iso-time.js';
-import type { AuditLine, AuditResponse } from '../../protocol/audit-messages.js';
-import { auditResponse } from '../../protocol/audit-schemas.js';
-import { paths } from '../../protocol/paths.js';
+import type { AuditLine } from '../../protocol/audit-messages.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { FollowBackoff } from '../follow-backoff.js';
 import { durationOption } from '../option-parsers.js';
@@ -16,14 +14,9 @@ interface AuditOptions {
   readonly since?: number | string;
   readonly principal?: string;
   readonly name?: string;
-  /** Number of a line. */
+  /** The number (`seq`) of a line of the audit log. */
   readonly after?: string;
 }
-
-const linesPerPage = 500;
-const maxResponseBytes = 64 * 1024 * 1024;
-/** The registry responds at the latest after this time when it has no new line. */
-const followWaitMs = 15_000;
 
 export const addAuditCommand = defineCommand({
   usage: 'audit',
@@ -52,50 +45,30 @@ export const addAuditCommand = defineCommand({
 });
 
 async function printAudit(context: CommandContext, options: AuditOptions): Promise<void> {
-  const { io, clock, stdout, json } = context;
+  const { io, clock, registry, stdout, json } = context;
   const { principal, name, since } = options;
   const from = typeof since === 'number' ? isoTime(clock.wallNow() - since) : since;
-  const filter = definedFields({ principal, name, since: from });
   const signal = options.follow === true ? io.interruptSignal() : undefined;
-  const interrupted = signal && untilAborted(signal);
+  const query = definedFields({ principal, name, since: from, follow: options.follow, signal });
   const printRows = stdout.table();
-  let { after } = options;
   const backoff = new FollowBackoff(context);
+  let { after } = options;
   for (;;) {
-    const request = readPage(context, {
-      ...filter,
-      limit: String(linesPerPage),
-      ...(after !== undefined && { after }),
-      ...(signal !== undefined && { waitMs: String(followWaitMs) }),
-    });
-    // After an interrupt, the request may still fail.
-    if (interrupted) request.catch(() => undefined);
-    let page: AuditResponse | undefined;
     try {
-      page = await (interrupted ? Promise.race([request, interrupted]) : request);
+      for await (const lines of registry.auditPages({ ...query, ...definedFields({ after }) })) {
+        await backoff.onResponse();
+        if (json) for (const line of lines) await stdout.json(line);
+        else await printRows(lines.map(rowOf));
+        const last = lines.at(-1);
+        if (last !== undefined) after = String(last.seq);
+      }
+      return;
     } catch (error) {
       if (signal === undefined) throw error;
+      if (signal.aborted) return;
       await backoff.wait(error, signal);
-      continue;
     }
-    if (page === undefined) return;
-    await backoff.onResponse();
-    if (json) for (const line of page.lines) await stdout.json(line);
-    else await printRows(page.lines.map(rowOf));
-    after = page.next;
-    if (!page.more && signal === undefined) return;
   }
-}
-
-function readPage({ client }: CommandContext, query: Record<string, string>): Promise<AuditResponse> {
-  return client.get(paths.audit, auditResponse, query, maxResponseBytes);
-}
-
-function untilAborted(signal: AbortSignal): Promise<undefined> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve(undefined);
-    else signal.addEventListener('abort', () => resolve(undefined), { once: true });
-  });
 }
 
 function rowOf(line: AuditLine): readonly TextPart[] {

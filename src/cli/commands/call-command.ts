@@ -20,10 +20,10 @@ interface Options {
 }
 
 export const addCallCommand = defineCommand({
-  usage: 'call <name> [path]',
+  usage: 'call <name-or-path> [path]',
   summary: 'send an HTTP request to a service',
   description:
-    'Send an HTTP request to one endpoint of a service. If that endpoint fails, a GET request is retried on another endpoint. A request with another method is retried only if the failed endpoint did not process the request. Prints the response body; exits with 1 for a status of 400 or above. A failure says whether the request ran; with --json, in `execution` and `outcomes`. A JSON body gets the content type application/json if no header sets the content type.',
+    'Send an HTTP request to one endpoint of a service. With one argument, the longest prefix that is the name of a service is called, and the rest is the path of the request. If that endpoint fails, a GET request is retried on another endpoint. A request with another method is retried only if the failed endpoint did not process the request. Prints the response body; exits with 1 for a status of 400 or above. If the call fails, the error states whether the request ran; with --json, in the fields `execution` and `outcomes`. Without --timeout, the call timeout of the service applies, if it has one. A JSON body gets the content type application/json if no header sets the content type.',
   options: (own) =>
     own
       .option('-X, --method <method>', 'HTTP method (default: GET, or POST with a body)')
@@ -31,6 +31,7 @@ export const addCallCommand = defineCommand({
       .option('-H, --header <name: value>', 'a request header; repeatable', headerOption),
   examples: [
     ['clerk call /shop/orders /orders/7', 'GET'],
+    ["clerk call '/shop/orders/orders/7?full=1'", 'the same service, with a query'],
     [`clerk call /shop/orders /orders -d '{"item":3}'`, 'POST with a JSON body'],
     ['clerk call /shop/orders /orders/7 -X DELETE', 'another method'],
     ['clerk call /shop/orders /orders -d @order.json -H "x-trace: 1"', 'a file as the body, and a header'],
@@ -38,20 +39,34 @@ export const addCallCommand = defineCommand({
   run: call,
 });
 
-async function call(context: CommandContext, text: string, path = '/', options: Options = {}): Promise<void> {
-  const { io, clock, timeoutMs, registryOptions, stderr } = context;
-  const name = parseNameArgument(text);
-  if (!path.startsWith('/'))
+async function call(
+  context: CommandContext,
+  text: string,
+  path: string | undefined,
+  options: Options = {},
+): Promise<void> {
+  const { io, clock, options: common, registryOptions, stderr } = context;
+  const name = path === undefined ? parsePathArgument(text) : parseNameArgument(text);
+  if (path?.startsWith('/') === false)
     throw new ClerkError('CONFIG_INVALID', `Path must begin with '/'; got '${path}', use '/${path}'`);
-  const request = await buildRequest(io, path, options);
+  const request = await buildRequest(io, options);
   const { createClerk } = await import('../../index.js');
   const clerk = createClerk({ ...registryOptions, logger: stderrLogger(stderr) });
   const outcomes: Outcome[] = [];
-  clerk.on('attempt', ({ outcome }) => outcomes.push(outcome));
+  let service = name;
+  clerk.on('attempt', ({ name: called, outcome }) => {
+    service = called;
+    outcomes.push(outcome);
+  });
   try {
     const startedAt = clock.now();
-    const response = await clerk.bind(name, { timeoutMs }).request(request);
-    await printResponse(context, name, { response, outcomes, durationMs: clock.now() - startedAt });
+    // The default of --timeout must not replace the call timeout of the service.
+    const limits = definedFields({ timeoutMs: common.timeout });
+    const response =
+      path === undefined
+        ? await clerk.request(name, { ...request, ...limits })
+        : await clerk.bind(name, limits).request({ ...request, path });
+    await printResponse(context, service, { response, outcomes, durationMs: clock.now() - startedAt });
   } finally {
     await clerk.destroy();
   }
@@ -99,13 +114,16 @@ async function printResponse(
     });
 }
 
-/** Over an unencrypted connection to another host, the header proves nothing. */
+/**
+ * Whether the request certainly did not run. Over an unencrypted connection to another host, the header is not
+ * trusted.
+ */
 function isNotExecuted(
   { statusCode, headers, endpoint }: ClerkResponse,
   outcomes: readonly Outcome[],
 ): boolean {
   const address = parseAddress(endpoint.address);
-  // A clerk sends a call again whose ticket was refused; the first refusal has the same status.
+  // A clerk retries a call whose ticket was refused. The refused attempts have the status of the response.
   const isRefusal = ({ stage, code }: Outcome): boolean => stage === 'waiting' || code === String(statusCode);
   return (
     headers[responseHeaders.notExecuted] === '1' &&
@@ -123,7 +141,7 @@ function encodeBody(bytes: Buffer): { readonly body: string } | { readonly bodyB
   }
 }
 
-async function buildRequest(io: Io, path: string, options: Options): Promise<RequestOptions> {
+async function buildRequest(io: Io, options: Options): Promise<Omit<RequestOptions, 'path'>> {
   const { method, data, header = [] } = options;
   const body =
     data?.startsWith('@') === true
@@ -135,11 +153,16 @@ async function buildRequest(io: Io, path: string, options: Options): Promise<Req
   const headers = header.flat();
   if (body !== undefined && !hasType && isJson(body)) headers.push('content-type', 'application/json');
   return definedFields({
-    path,
     method: (method ?? (body === undefined ? 'GET' : 'POST')).toUpperCase(),
     headers,
     body,
   });
+}
+
+/** @see {@link parseNameArgument} */
+function parsePathArgument(text: string): string {
+  if (text.startsWith('/')) return text;
+  throw new ClerkError('NAME_INVALID', `Path must begin with '/'; got '${text}', use '/${text}'`);
 }
 
 function isJson(body: Buffer): boolean {

@@ -3,10 +3,8 @@ import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import { policyNames } from '../../core/policy.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../../core/retry-options.js';
-import type { DefineRequest } from '../../protocol/naming-messages.js';
-import { paths } from '../../protocol/paths.js';
-import { resolveResponse } from '../../protocol/response-schemas.js';
-import { submitChange } from '../submit-change.js';
+import type { DefineOptions } from '../../admin/index.js';
+import { printChange } from '../print-change.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { keyValueOption, integerOption } from '../option-parsers.js';
 import { attemptTimeoutOption, retriesOption } from '../retry-option-parsers.js';
@@ -65,7 +63,7 @@ export const addDefineCommand = defineCommand({
     ['clerk define /shop/orders --retries max=1,statuses=503', 'retry once, after a 503 only'],
     ['clerk define /shop/orders --guarantee 60000', 'settings are valid for 1 min'],
     ['clerk define /shop/orders --launch orders', 'start the service on demand'],
-    ['clerk define /shop/orders --no-launch', 'do not start the service any more'],
+    ['clerk define /shop/orders --no-launch', 'no longer start the service'],
   ],
   run: define,
 });
@@ -75,8 +73,7 @@ async function define(context: CommandContext, text: string, options: Options): 
   const name = parseNameArgument(text);
   if (param !== undefined && typeof launch !== 'string')
     throw new ClerkError('CONFIG_INVALID', 'Option --param requires --launch with the name of a manifest');
-  const request: DefineRequest = definedFields({
-    name,
+  const settings: DefineOptions = definedFields({
     policy: nullIfFalse(policy),
     timeoutMs: nullIfFalse(callTimeout),
     attemptTimeoutMs: nullIfFalse(attemptTimeout),
@@ -87,7 +84,8 @@ async function define(context: CommandContext, text: string, options: Options): 
     whenExpired,
   });
   const scheduled = `${name} is frozen and will change`;
-  await submitChange(context, paths.define, request, { name }, `Defined ${name}`, scheduled);
+  const change = context.registry.define(name, settings);
+  await printChange(context, change, { name }, `Defined ${name}`, scheduled);
   if (typeof launch === 'string' && !context.json) await warnIfNoManifest(context, name, launch);
 }
 
@@ -105,12 +103,12 @@ function nullIfFalse<T>(value: T | false): T | null {
 
 /** A missing manifest is not an error, because the operator may add the manifest later. */
 async function warnIfNoManifest(
-  { client, stderr }: CommandContext,
+  { registry, stderr }: CommandContext,
   name: string,
   manifest: string,
 ): Promise<void> {
-  // The service is already defined, so the command succeeds without the warning.
-  const response = await client.get(paths.resolve, resolveResponse, { name }).catch(() => undefined);
+  // The service is already defined, so the command succeeds even if this lookup fails.
+  const response = await registry.resolve(name).catch(() => undefined);
   if (response?.launchable !== false) return;
   await stderr.line(
     styled(

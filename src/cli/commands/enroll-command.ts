@@ -74,8 +74,8 @@ async function enroll(context: CommandContext, file: string, options: Options): 
 }
 
 /**
- * Runs before the token is used up. A file whose key no registry has confirmed is what an interrupted enrollment has
- * left: the next enrollment uses the file.
+ * Rejects a file with a complete identity before the token is used up. A file whose key no registry has confirmed
+ * comes from an interrupted enrollment, and is used again.
  */
 async function rejectExisting(file: string): Promise<void> {
   if (!(await pathExists(file))) return;
@@ -118,6 +118,6 @@ async function readToken(io: Io, option: string | undefined): Promise<string> {
   // The message does not quote the token. @see [C8.4](../../../docs/guarantees.md#c8-4)
   throw new ClerkError(
     'CONFIG_INVALID',
-    `The token must begin with clerk_token_ and be complete; got ${String(length)} other characters; copy the whole line that clerk token has printed`,
+    `The token must begin with clerk_token_ and be complete; got ${String(length)} characters in another form; copy the whole line that clerk token has printed`,
   );
 }

@@ -1,14 +1,13 @@
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import type { Explanation } from '../../index.js';
-import { paths } from '../../protocol/paths.js';
 import { decodeResolution } from '../../protocol/resolution-codec.js';
-import { resolveResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
 import { printColumns, type Column } from '../print-columns.js';
 import { stderrLogger } from '../stderr-logger.js';
 import { formatDuration, formatPercent, joinFacts } from '../format.js';
+import { formatScheduled } from '../format-scheduled.js';
 import { formatRetries } from '../retry-option-parsers.js';
 
 /** `clerk explain`: shows the endpoint that the library would choose. Sends no request and starts no service. */
@@ -25,11 +24,14 @@ export const addExplainCommand = defineCommand({
 });
 
 async function explain(context: CommandContext, text: string): Promise<void> {
-  const { client, stdout, stderr, json, timeoutMs, registryOptions } = context;
+  const { registry, stdout, stderr, json, timeoutMs, registryOptions } = context;
   const name = parseNameArgument(text);
-  const response = await client.get(paths.resolve, resolveResponse, { name });
+  const response = await registry.resolve(name);
   if (response.kind === 'group')
-    throw new ClerkError('NAME_NOT_FOUND', `${name} is a group of principals, not a service`);
+    throw new ClerkError(
+      'NAME_NOT_FOUND',
+      `${name} is a group of principals, not a service; list its members with clerk group ls ${name}`,
+    );
   if (response.kind === 'directory')
     throw new ClerkError(
       'NAME_NOT_FOUND',
@@ -97,6 +99,8 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
     `retries ${formatRetries(explanation.settings.retries)}`,
   );
   await stdout.line(styled('faint', facts));
+  for (const change of explanation.scheduled ?? [])
+    await stdout.line(styled('warning', formatScheduled(change)));
   if (candidates.length === 0 && leftOut.length === 0) return stdout.line(styled('warning', 'No endpoints'));
   if (candidates.length > 0) {
     await stdout.line('');
@@ -108,7 +112,7 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
   }
 }
 
-/** Without requests, the clerk has not learned another timeout. */
+/** Shows the initial timeout, because a clerk without requests has not learned another one. */
 function attemptTimeoutFact({ initialAttemptTimeoutMs, settings }: Explanation): string {
   const { minAttemptTimeoutMs: min, maxAttemptTimeoutMs: max } = settings;
   const time = `attempt timeout ${formatDuration(initialAttemptTimeoutMs)}`;

@@ -13,8 +13,6 @@ export const addExportCommand = defineCommand({
   run: exportAll,
 });
 
-async function exportAll({ client, stdout }: CommandContext): Promise<void> {
-  await client.export(async (lines) => {
-    for (const line of lines) await stdout.json(line);
-  });
+async function exportAll({ registry, stdout }: CommandContext): Promise<void> {
+  for await (const line of registry.export()) await stdout.json(line);
 }

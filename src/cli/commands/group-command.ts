@@ -1,20 +1,17 @@
+import type { GroupEntry } from '../../admin/index.js';
 import { definedFields } from '../../core/defined-fields.js';
-import { matches } from '../../core/glob.js';
-import type { GroupRequest } from '../../protocol/identity-messages.js';
-import type { ExportLine, RemoveRequest } from '../../protocol/naming-messages.js';
-import { paths } from '../../protocol/paths.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { defineGroup } from '../define-group.js';
 import { integerOption } from '../option-parsers.js';
 import { styled } from '../output.js';
 import { parseGlobArgument, parseNameArgument } from '../parse-name.js';
-import { submitChange } from '../submit-change.js';
+import { printChange } from '../print-change.js';
 
 const addSetCommand = defineCommand({
   usage: 'set <name> <principal...>',
   summary: 'create a group, or replace its members',
   description:
-    'Create a group of principals, or replace its members. A member may be another group. A group counts in rights under its own name. Until the guaranteed time of the group has passed, a change is rejected. Needs the right write on the name of the group.',
+    'Create a group of principals, or replace its members. A member may be another group. Rights are given to a group by its name, with `clerk acl allow`. Until the guaranteed time of the group has passed, a change is rejected. Needs the right write on the name of the group.',
   options: (own) =>
     own
       .option(
@@ -42,7 +39,7 @@ const addRemoveCommand = defineCommand({
   usage: 'remove <name>',
   summary: 'remove a group',
   description:
-    'Remove a group. Rights of the group stay, and count again for a new group with this name. Needs the right write on the name of the group.',
+    'Remove a group. The rights of the group are kept, and apply to a later group with this name. Needs the right write on the name of the group.',
   options: (own) =>
     own
       .option('--when-expired', 'schedule the removal for the end of the guaranteed time')
@@ -75,31 +72,26 @@ async function setGroup(
 ): Promise<void> {
   const name = parseNameArgument(text);
   const members = principals.map((principal) => parseNameArgument(principal, 'Principal'));
-  const request: GroupRequest = definedFields({ name, members, guaranteedMs: guarantee, whenExpired });
-  await submitChange(
+  const options = definedFields({ guaranteedMs: guarantee, whenExpired });
+  await printChange(
     context,
-    paths.groups,
-    request,
+    context.registry.groups.set(name, members, options),
     { name },
     `Set ${name} to ${members.join(', ')}`,
     `${name} is frozen and will change`,
   );
 }
 
-/** A list of names states only the number of members, so this command reads the export. */
-async function list({ client, stdout, stderr, json }: CommandContext, text = '/**'): Promise<void> {
+async function list({ registry, stdout, stderr, json }: CommandContext, text = '/**'): Promise<void> {
   const glob = parseGlobArgument(text);
-  const print = stdout.table();
-  let count = 0;
-  await client.export(async (lines) => {
-    const groups = (lines as readonly ExportLine[]).filter(
-      (line) => line.kind === 'group' && matches(glob, line.name),
-    ) as readonly Extract<ExportLine, { readonly kind: 'group' }>[];
-    count += groups.length;
-    if (json) for (const { name, members } of groups) await stdout.json({ name, members });
-    else await print(groups.map(({ name, members }) => [name, styled('faint', members.join(' '))]));
-  });
-  if (count === 0) await stderr.line(styled('faint', `No group matches ${glob.text}`));
+  const groups: GroupEntry[] = [];
+  for await (const group of registry.groups.list(glob.text)) {
+    groups.push(group);
+    if (json) await stdout.json(group);
+  }
+  if (!json)
+    await stdout.table()(groups.map(({ name, members }) => [name, styled('faint', members.join(' '))]));
+  if (groups.length === 0) await stderr.line(styled('faint', `No group matches ${glob.text}`));
 }
 
 interface RemoveOptions {
@@ -113,7 +105,7 @@ async function remove(
   { whenExpired, force }: RemoveOptions,
 ): Promise<void> {
   const name = parseNameArgument(text);
-  const request: RemoveRequest = definedFields({ name, whenExpired, force });
+  const change = context.registry.remove(name, definedFields({ whenExpired, force }));
   const scheduled = `${name} is frozen and will be removed`;
-  await submitChange(context, paths.remove, request, { name }, `Removed ${name}`, scheduled);
+  await printChange(context, change, { name }, `Removed ${name}`, scheduled);
 }

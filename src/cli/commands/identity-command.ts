@@ -1,8 +1,6 @@
 import { ClerkError } from '../../core/errors.js';
 import { parsePin } from '../../core/key-pin.js';
 import type { IdentityMessage } from '../../protocol/identity-messages.js';
-import { identitiesResponse, revokeResponse } from '../../protocol/identity-schemas.js';
-import { paths } from '../../protocol/paths.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { defineGroup } from '../define-group.js';
@@ -49,12 +47,11 @@ export const addIdentityCommand = defineGroup({
 });
 
 async function list(
-  { client, stdout, stderr, json }: CommandContext,
+  { registry, stdout, stderr, json }: CommandContext,
   text: string | undefined,
 ): Promise<void> {
   const principal = text === undefined ? undefined : parseNameArgument(text, 'Principal');
-  const query = definedFields({ principal });
-  const { identities } = await client.get(paths.identities, identitiesResponse, query);
+  const identities = await registry.identities.list(principal);
   if (json) for (const identity of identities) await stdout.json(identity);
   else if (identities.length > 0) await printColumns(stdout, columns, identities);
   else
@@ -81,17 +78,16 @@ function keyState({ revokedAt, retiresAt }: IdentityMessage): TextPart {
 }
 
 async function revoke(
-  { client, stdout, json }: CommandContext,
+  { registry, stdout, json }: CommandContext,
   text: string,
   keyText: string | undefined,
 ): Promise<void> {
   const principal = parseNameArgument(text, 'Principal');
   const key = keyText === undefined ? undefined : parseKey(keyText);
-  const request = definedFields({ principal, key });
-  const { revoked, ticketsEndInMs } = await client.post(paths.revoke, revokeResponse, request);
+  const { revoked, ticketsEndInMs } = await registry.identities.revoke(principal, definedFields({ key }));
   if (json) return stdout.json({ principal, revoked, ticketsEndInMs });
   await stdout.line(`Revoked ${formatCount(revoked.length, 'key')} of ${principal}: ${revoked.join(', ')}`);
-  await stdout.line(`Tickets that ${principal} has now end within ${formatDuration(ticketsEndInMs)}`);
+  await stdout.line(`The present tickets of ${principal} expire within ${formatDuration(ticketsEndInMs)}`);
 }
 
 function parseKey(text: string): string {

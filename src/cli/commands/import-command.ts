@@ -1,9 +1,9 @@
+import type { Command } from 'commander';
 import { definedFields } from '../../core/defined-fields.js';
-import { ClerkError, isClerkError } from '../../core/errors.js';
+import { ClerkError } from '../../core/errors.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
-import { importParts } from '../import-parts.js';
 import { readInput } from '../read-input.js';
-import { styled } from '../output.js';
+import { printDifference } from '../print-difference.js';
 
 export const addImportCommand = defineCommand({
   usage: 'import [file]',
@@ -11,8 +11,10 @@ export const addImportCommand = defineCommand({
   description:
     'Import services, links and directories in the format of `clerk export`, from a file or from standard input (-). Up to 2,000 lines are imported as a whole or not at all; more lines are imported in parts, in order. After an error, correct the lines and import all of them again.',
   timeoutMs: 60_000,
+  options: addImportOptions,
   examples: [
     ['clerk import names.ndjson', 'from a file'],
+    ['clerk import names.ndjson --dry-run', 'only print what would change'],
     [
       'clerk export --registry http://a:4711 | clerk import --registry http://b:4711',
       'copy one registry to another',
@@ -21,34 +23,47 @@ export const addImportCommand = defineCommand({
   run: importFile,
 });
 
-async function importFile({ io, client, stdout, json }: CommandContext, file = '-'): Promise<void> {
+export const addApplyCommand = defineCommand({
+  usage: 'apply <file>',
+  summary: 'make the definitions equal to a file',
+  description:
+    'Import a file with lines of JSON, or standard input (-), and print the difference. With --prune, the services, links and directories that no line names are removed. The file is applied as a whole or not at all.',
+  timeoutMs: 60_000,
+  options: addImportOptions,
+  examples: [
+    ['clerk apply names.ndjson --prune --dry-run', 'only print what would change'],
+    ['clerk apply names.ndjson --prune --when-expired', 'change names in use when no client relies on them'],
+  ],
+  run: importFile,
+});
+
+interface Options {
+  readonly dryRun?: boolean;
+  readonly whenExpired?: boolean;
+  readonly prune?: boolean;
+}
+
+function addImportOptions(own: Command): Command {
+  return own
+    .option('--dry-run', 'only print what would change')
+    .option(
+      '--when-expired',
+      'schedule changes of names that are in use; all changes of present names then apply together',
+    )
+    .option('--prune', 'remove the services, links and directories that no line names; endpoints stay');
+}
+
+async function importFile(
+  { io, registry, stdout, json }: CommandContext,
+  file = '-',
+  { dryRun, whenExpired, prune }: Options = {},
+): Promise<void> {
   if (file === '-' && io.stdin.isTTY === true)
     throw new ClerkError(
       'CONFIG_INVALID',
       'Nothing to import; give a file name, or pipe lines to standard input',
     );
-  const input = await readInput(io, file);
-  let entries = 0;
-  let revision = '';
-  for (const { lines, firstLine } of importParts(input)) {
-    try {
-      const response = await client.import(lines);
-      entries += response.entries;
-      ({ revision } = response);
-    } catch (error) {
-      if (firstLine === 1 || !isClerkError(error)) throw error;
-      const { code, message, remainingMs } = error;
-      throw new ClerkError(
-        code,
-        `The lines before line ${firstLine} are imported, and the lines from there on are not, counted from line ${firstLine}: ${message}`,
-        { ...definedFields({ remainingMs }), cause: error },
-      );
-    }
-  }
-  const response = { entries, revision };
-  if (json) return stdout.json(response);
-  return stdout.line(
-    `Imported ${response.entries === 1 ? '1 entry' : `${response.entries} entries`}`,
-    styled('faint', `  revision ${response.revision}`),
-  );
+  const options = definedFields({ dryRun, whenExpired, prune });
+  const response = await registry.import(await readInput(io, file), options);
+  return json ? stdout.json(response) : printDifference(stdout, response);
 }

@@ -1,4 +1,3 @@
-import { paths } from '../../protocol/paths.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { requestStart, startTimeoutMs } from '../request-start.js';
@@ -9,7 +8,6 @@ export const addLaunchCommand = defineCommand({
   description:
     'Start a service with its manifest on the host of the registry, and wait until the service has registered. A running service is not started again. If --timeout ends the wait, the start continues.',
   timeoutMs: startTimeoutMs,
-  graceMs: 2_000,
   examples: [
     ['clerk define /shop/orders --launch orders', 'first: set the manifest'],
     ['clerk launch /shop/orders', 'then: start the service'],
@@ -19,5 +17,5 @@ export const addLaunchCommand = defineCommand({
 
 async function launch(context: CommandContext, text: string): Promise<void> {
   const name = parseNameArgument(text);
-  await requestStart(context, paths.launch, { name, waitMs: context.timeoutMs }, `Starting ${name} …`);
+  await requestStart(context, () => context.registry.launch(name), `Starting ${name} …`);
 }

@@ -1,7 +1,5 @@
 import { definedFields } from '../../core/defined-fields.js';
-import type { LinkRequest } from '../../protocol/naming-messages.js';
-import { paths } from '../../protocol/paths.js';
-import { submitChange } from '../submit-change.js';
+import { printChange } from '../print-change.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { integerOption } from '../option-parsers.js';
 import { parseNameArgument } from '../parse-name.js';
@@ -35,11 +33,10 @@ async function link(context: CommandContext, from: string, to: string, options: 
   const { guarantee, whenExpired } = options;
   const name = parseNameArgument(from);
   const target = parseNameArgument(to, 'Target');
-  const request: LinkRequest = definedFields({ name, target, guaranteedMs: guarantee, whenExpired });
-  await submitChange(
+  const settings = definedFields({ guaranteedMs: guarantee, whenExpired });
+  await printChange(
     context,
-    paths.link,
-    request,
+    context.registry.link(name, target, settings),
     { name, target },
     `Linked ${name} → ${target}`,
     `${name} is frozen and will become a link to ${target}`,

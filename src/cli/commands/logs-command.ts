@@ -10,7 +10,7 @@ export function addLogsCommand(program: Command, io: Io): void {
     .argument('<name>', 'canonical name of the service')
     .summary('print the output of a started service')
     .description(
-      'Print the last output lines of a service that the registry has started. Reads the log file in the data folder, so run this command on the host of the registry, as the user who runs the registry. The registry need not run.',
+      'Print the last output lines of a service that the registry has started. Reads the log file in the data folder, so run this command on the host of the registry, as the user who runs the registry. The registry does not have to run.',
     )
     .addOption(
       new Option(

@@ -1,8 +1,4 @@
-import { definedFields } from '../../core/defined-fields.js';
-import { ClerkError } from '../../core/errors.js';
 import type { ListEntry } from '../../core/registry.js';
-import { paths } from '../../protocol/paths.js';
-import { listResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseGlobArgument } from '../parse-name.js';
 import { styled, type TextPart } from '../output.js';
@@ -15,33 +11,23 @@ export const addLsCommand = defineCommand({
     'List the names that match a glob: * matches any text within a segment, ** matches any number of segments. Default: all names. Quote a glob, so that the shell does not expand it.',
   examples: [
     ['clerk ls', 'every name'],
-    ["clerk ls '/shop/*'", 'one level below /shop'],
+    ['clerk ls /', 'the names and directories at the top'],
+    ["clerk ls '/shop/*'", 'one level below /shop, with its directories'],
     ["clerk ls '/shop/**' --json", 'all names below /shop, as JSON'],
   ],
   run: list,
 });
 
-async function list({ client, stdout, stderr, json }: CommandContext, text = '/**'): Promise<void> {
-  const glob = parseGlobArgument(text);
+async function list({ registry, stdout, stderr, json }: CommandContext, text = '/**'): Promise<void> {
+  // The root is not a name, but users list it like a folder.
+  const glob = parseGlobArgument(text === '/' ? '/*' : text);
   const print = stdout.table();
-  let after: string | undefined;
-  let firstIncarnation: string | undefined;
   let total = 0;
-  do {
-    const query = definedFields({ glob: glob.text, after });
-    const { entries, next, incarnation } = await client.get(paths.list, listResponse, query);
-    firstIncarnation ??= incarnation;
-    // An empty page or a repeated position would make this loop endless.
-    if (incarnation !== firstIncarnation || (next !== null && (entries.length === 0 || next === after)))
-      throw new ClerkError(
-        'REGISTRY_INVALID',
-        'The listing was interrupted because the registry restarted or was replaced; repeat the command',
-      );
+  for await (const entries of registry.list(glob.text)) {
     total += entries.length;
     if (json) for (const entry of entries) await stdout.json(entry);
     else await print(entries.map(row));
-    after = next ?? undefined;
-  } while (after !== undefined);
+  }
   if (total > 0 && !glob.isExact) return;
   if (total === 0) await stderr.line(styled('faint', `No name matches ${glob.text}`));
   // This glob matches only one name, but the user may expect the names below it.

@@ -1,6 +1,4 @@
-import type { MoveRequest } from '../../protocol/naming-messages.js';
-import { paths } from '../../protocol/paths.js';
-import { submitChange } from '../submit-change.js';
+import { printChange } from '../print-change.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 
@@ -14,8 +12,8 @@ export const addMvCommand = defineCommand({
 });
 
 async function move(context: CommandContext, old: string, target: string): Promise<void> {
-  const request: MoveRequest = { from: parseNameArgument(old), to: parseNameArgument(target) };
-  const { from, to } = request;
+  const [from, to] = [parseNameArgument(old), parseNameArgument(target)];
   const message = `Moved ${from} to ${to}; ${from} is now a link`;
-  await submitChange(context, paths.move, request, { from, to }, message, `${from} will move to ${to}`);
+  const change = context.registry.move(from, to);
+  await printChange(context, change, { from, to }, message, `${from} will move to ${to}`);
 }

@@ -14,7 +14,7 @@ export function addRegistryKeyCommand(program: Command, io: Io): void {
       'Replace the key of a secured registry while it runs. `prepare` creates the next key, which the registry announces to its clients. With `switch`, the registry proves the next key; clients that know both keys still accept the former key, and a client that knows only the former key is refused. With `retire`, the former key is not accepted any more. Wait at least 330 s between two steps, and a third of the longest lease. Clerks, services and identity files learn the next key themselves, and each step updates operator.identity in the data folder; add the next key to $CLERK_REGISTRY_KEY and --registry-key by hand after `prepare`. A repeated step prints the keys again.',
     )
     .addOption(new Option('-d, --data <folder>', 'data folder of the registry').makeOptionMandatory())
-    .option('--force', 'do not wait after the step before, for example because the key was stolen')
+    .option('--force', 'do not wait after the previous step, for example because the key was stolen')
     .option('--json', 'print the keys and the next step as JSON')
     .addHelpText(
       'after',

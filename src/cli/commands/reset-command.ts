@@ -1,4 +1,4 @@
-import { paths } from '../../protocol/paths.js';
+import { definedFields } from '../../core/defined-fields.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { requestStart, startTimeoutMs } from '../request-start.js';
@@ -24,6 +24,10 @@ async function reset(
   { rolling }: { readonly rolling?: true },
 ): Promise<void> {
   const name = parseNameArgument(text);
-  const request = { name, ...(rolling && { rolling }) };
-  await requestStart(context, paths.reset, request, `${rolling ? 'Replacing' : 'Restarting'} ${name} …`);
+  const options = definedFields({ rolling });
+  await requestStart(
+    context,
+    () => context.registry.reset(name, options),
+    `${rolling ? 'Replacing' : 'Restarting'} ${name} …`,
+  );
 }

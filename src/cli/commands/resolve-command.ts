@@ -1,11 +1,11 @@
+import { definedFields } from '../../core/defined-fields.js';
 import type { ResolveResponse } from '../../protocol/lookup-messages.js';
-import { paths } from '../../protocol/paths.js';
-import { resolveResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { printEndpoints } from '../print-endpoints.js';
 import { parseNameArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
 import { formatDuration, joinFacts } from '../format.js';
+import { formatScheduled } from '../format-scheduled.js';
 import { formatAttemptTimeout, formatRetries } from '../retry-option-parsers.js';
 
 export const addResolveCommand = defineCommand({
@@ -20,9 +20,9 @@ export const addResolveCommand = defineCommand({
   run: resolve,
 });
 
-async function resolve({ client, stdout, json, clock }: CommandContext, name: string): Promise<void> {
+async function resolve({ registry, stdout, json, clock }: CommandContext, name: string): Promise<void> {
   const requestedAt = clock.now();
-  const response = await client.get(paths.resolve, resolveResponse, { name: parseNameArgument(name) });
+  const response = await registry.resolve(parseNameArgument(name));
   const ageMs = Math.round((clock.now() - requestedAt) * 1_000) / 1_000;
   if (!json) return print(stdout, response, ageMs);
   const { canonical, kind, path, policy, timeoutMs, attemptTimeoutMs, retries } = response;
@@ -40,6 +40,7 @@ async function resolve({ client, stdout, json, clock }: CommandContext, name: st
     proved,
     ...config,
     ...validity,
+    ...definedFields({ scheduled: response.scheduled }),
   });
 }
 
@@ -68,6 +69,8 @@ async function print(stdout: Output, response: ResolveResponse, ageMs: number): 
     `looked up ${formatDuration(ageMs)} ago`,
   );
   await stdout.line(styled('faint', facts));
+  for (const change of response.scheduled ?? [])
+    await stdout.line(styled('warning', formatScheduled(change)));
   if (kind === 'group')
     return stdout.line(`List the members of ${canonical} with clerk group ls ${canonical}`);
   if (kind === 'directory')

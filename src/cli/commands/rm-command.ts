@@ -1,7 +1,5 @@
 import { definedFields } from '../../core/defined-fields.js';
-import type { RemoveRequest } from '../../protocol/naming-messages.js';
-import { paths } from '../../protocol/paths.js';
-import { submitChange } from '../submit-change.js';
+import { printChange } from '../print-change.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 
@@ -35,7 +33,7 @@ export const addRmCommand = defineCommand({
 async function remove(context: CommandContext, text: string, options: Options): Promise<void> {
   const name = parseNameArgument(text);
   const { recursive, whenExpired, force } = options;
-  const request: RemoveRequest = definedFields({ name, recursive, whenExpired, force });
+  const change = context.registry.remove(name, definedFields({ recursive, whenExpired, force }));
   const scheduled = `${name} is frozen and will be removed`;
-  await submitChange(context, paths.remove, request, { name }, `Removed ${name}`, scheduled);
+  await printChange(context, change, { name }, `Removed ${name}`, scheduled);
 }

@@ -37,7 +37,7 @@ async function salvage(
   const { problem, records, lost } = await salvageData(from, to)
     .then((report) => report ?? salvageCalls(from, to))
     .catch((error: unknown) => {
-      // The exit code of `REGISTRY_INVALID` stands for an unreachable registry, which this error is not.
+      // `REGISTRY_INVALID` has the exit code of an unreachable registry. That exit code would be wrong here.
       if (!isClerkError(error) || error.code !== 'REGISTRY_INVALID') throw error;
       throw new ClerkError('START_FAILED', errorMessage(error), { cause: error });
     });

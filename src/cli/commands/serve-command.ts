@@ -1,8 +1,9 @@
-import { InvalidArgumentError, type Command } from 'commander';
-import { isLocal, parseAddress } from '../../core/address.js';
+import { InvalidArgumentError, Option, type Command } from 'commander';
+import { isLoopbackHost } from '../../core/address.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError, isClerkError, errorMessage } from '../../core/errors.js';
 import { defaultRegistryUrl, limits } from '../../protocol/limits.js';
+import type { Io } from '../io.js';
 import { integerOption } from '../option-parsers.js';
 import { sanitizeLine } from '../sanitize.js';
 
@@ -10,6 +11,9 @@ interface ServeOptions {
   readonly port: number;
   readonly host?: string;
   readonly data?: string;
+  readonly store?: string;
+  readonly storeFile?: string;
+  readonly advertise?: readonly string[] | false;
   readonly manifests?: string;
   readonly adopt?: boolean;
   readonly insecure?: boolean;
@@ -29,7 +33,7 @@ interface ServeOptions {
 }
 
 /** `clerk serve`: runs the bundled server. Prints only the URL of the server on standard output. */
-export function addServeCommand(program: Command): void {
+export function addServeCommand(program: Command, io: Io): void {
   program
     .command('serve')
     .summary('run a registry')
@@ -39,17 +43,30 @@ export function addServeCommand(program: Command): void {
     .option('-p, --port <number>', 'port to listen on; 0 for any free port', portOption, limits.defaultPort)
     .option('--host <address>', 'address to listen on (default: 127.0.0.1, this machine only)')
     .option('-d, --data <folder>', 'folder to store names in')
+    .addOption(
+      new Option(
+        '--store <url>',
+        'database to store names in, for several servers: etcd://… or postgres://… (default: $CLERK_STORE)',
+      ).conflicts('storeFile'),
+    )
+    .option('--store-file <file>', 'file of mode 0600 with the URL of the database, in place of --store')
+    .option(
+      '--advertise <url>',
+      'with --store: URL of this server that clients learn from the other servers; repeatable (default: where it listens)',
+      listOption,
+    )
+    .option('--no-advertise', 'let clients learn no URL of this server')
     .option(
       '-m, --manifests <folder>',
       'folder with the manifests of the services that the registry may start',
     )
     .option(
       '--adopt',
-      'treat a copied data folder as the original, which will not be used again, and supervise its processes',
+      'continue with a copied data folder in place of the original, which must not be used again, and supervise its processes',
     )
     .option(
       '--insecure',
-      'let a registry without keys listen at other addresses than loopback; each response says so',
+      'let a registry without keys listen on an address that other hosts reach; a header of each response states this',
     )
     .option('--allow-host <name>', 'also accept requests for this host name; repeatable', listOption)
     .option(
@@ -74,7 +91,7 @@ export function addServeCommand(program: Command): void {
     )
     .option(
       '--max-guarantee <ms>',
-      `longest time for which a name may be guaranteed (default: ${String(limits.maxGuaranteedMs)})`,
+      `maximum guaranteed time of a name, in ms (default: ${String(limits.maxGuaranteedMs)})`,
       integerOption,
     )
     .option(
@@ -84,19 +101,19 @@ export function addServeCommand(program: Command): void {
     )
     .option(
       '--ipv4-prefix <bits>',
-      `leading bits of an IPv4 address that are one principal without keys (default: ${String(limits.ipv4PrefixLength)})`,
+      `without keys, clients with the same leading bits of their IPv4 address are one principal: number of bits (default: ${String(limits.ipv4PrefixLength)})`,
       integerOption,
     )
     .option(
       '--ipv6-prefix <bits>',
-      `leading bits of an IPv6 address that are one principal without keys (default: ${String(limits.ipv6PrefixLength)})`,
+      `without keys, clients with the same leading bits of their IPv6 address are one principal: number of bits (default: ${String(limits.ipv6PrefixLength)})`,
       integerOption,
     )
     .option('--audit', 'record changes and refusals in the data folder (default for a secured registry)')
-    .option('--no-audit', 'record no changes and refusals')
+    .option('--no-audit', 'do not record changes and refusals')
     .option(
       '--max-audit-file-bytes <number>',
-      `size at which a file of the audit log is followed by a new file (default: ${String(limits.maxAuditFileBytes)})`,
+      `size of a file of the audit log, in bytes, at which a new file begins (default: ${String(limits.maxAuditFileBytes)})`,
       integerOption,
     )
     .option(
@@ -114,41 +131,70 @@ Examples:
   clerk init --data ./registry                 before it: secure the registry
   clerk serve --data ./registry --manifests ./manifests   a registry that starts services
   clerk serve --data ./restored --adopt        continue with a folder that was restored or copied
+  clerk serve --store etcd://10.0.0.7:2379,10.0.0.8:2379/clerk   one of several servers; a URL with a password is better
+                                               in $CLERK_STORE or --store-file, since ps shows command lines
 
-Exit codes: 0 stopped by a signal, 1 failed (port in use), 2 usage, 5 the data folder is in use or writable by others.`,
+Exit codes: 0 stopped by a signal, 1 failed (port in use), 2 usage, 5 the data folder is in use or writable by others, or the database refuses the user.`,
     )
-    .action(serve);
+    .action((options: ServeOptions) => serve(options, io));
 }
 
-async function serve({
-  port,
-  host,
-  data,
-  manifests,
-  adopt,
-  insecure,
-  allowHost = [],
-  maxRegistrations,
-  maxWatches,
-  maxNames,
-  maxNamesPerPrincipal,
-  maxGuarantee,
-  maxConnections,
-  ipv4Prefix,
-  ipv6Prefix,
-  audit,
-  maxAuditFileBytes,
-  maxAuditFiles,
-  json = false,
-}: ServeOptions): Promise<void> {
+async function serve(
+  {
+    port,
+    host,
+    data,
+    store: storeOption,
+    storeFile,
+    advertise,
+    manifests,
+    adopt,
+    insecure,
+    allowHost = [],
+    maxRegistrations,
+    maxWatches,
+    maxNames,
+    maxNamesPerPrincipal,
+    maxGuarantee,
+    maxConnections,
+    ipv4Prefix,
+    ipv6Prefix,
+    audit,
+    maxAuditFileBytes,
+    maxAuditFiles,
+    json = false,
+  }: ServeOptions,
+  { env, onNpxEnd }: Pick<Io, 'env' | 'onNpxEnd'>,
+): Promise<void> {
   const log = (message: string): void => void process.stderr.write(`clerk: ${sanitizeLine(message)}\n`);
   const terminated = untilTerminated();
+  const orphaned = new Promise<void>((resolve) => onNpxEnd(resolve));
+  if (storeOption !== undefined && /^[^/]*:\/\/[^/@]*:[^/@]+@/.test(storeOption))
+    log(
+      'Warning: other users of this machine can read the password in --store with ps; use --store-file or $CLERK_STORE',
+    );
+  // A flag has precedence over the environment.
+  const fromEnvironment = env.CLERK_STORE === '' ? undefined : env.CLERK_STORE;
+  const store = storeOption ?? (storeFile === undefined ? fromEnvironment : undefined);
   // Loaded here, so that `--help` does not load the server.
   const { startServer } = await import('../../server/index.js');
   const logger = { debug: () => undefined, info: log, warn: log, error: log };
   const server = await startServer(
     definedFields({
-      ...{ port, host, data, manifests, adopt, insecure, maxRegistrations, maxWatches, maxNames },
+      ...{
+        port,
+        host,
+        data,
+        store,
+        storeFile,
+        advertise,
+        manifests,
+        adopt,
+        insecure,
+        maxRegistrations,
+        maxWatches,
+        maxNames,
+      },
       ...{ maxNamesPerPrincipal, maxGuaranteedMs: maxGuarantee, maxConnections },
       ...{ ipv4PrefixLength: ipv4Prefix, ipv6PrefixLength: ipv6Prefix },
       ...{ audit, maxAuditFileBytes, maxAuditFiles },
@@ -156,12 +202,12 @@ async function serve({
       logger,
     }),
   ).catch((error: unknown) => {
-    // The exit code of `CONFIG_INVALID` stands for an invalid command line, which this error is not.
+    // `CONFIG_INVALID` has the exit code of an invalid command line. That exit code would be wrong here.
     if (isClerkError(error) && error.code === 'FORBIDDEN') throw error;
     throw new ClerkError('START_FAILED', errorMessage(error), { cause: error });
   });
   const isOpen = server.url.startsWith('http:');
-  if (host !== undefined && isOpen && !isLoopback(host))
+  if (host !== undefined && isOpen && !isLoopbackHost(host))
     log(
       `Warning: the server on ${host} has no access control, so every host that can connect can change all names; protect the port with a firewall`,
     );
@@ -169,18 +215,20 @@ async function serve({
   process.stdout.write(
     `${json ? JSON.stringify({ url, port: server.port, registryKey, ...(registryKeys.length > 1 && { registryKeys }) }) : url}\n`,
   );
-  log(
-    data === undefined
-      ? 'Names are kept in memory only; store names on disk with --data DIR'
-      : `Names are stored in ${data}`,
-  );
+  // With a database, the server has already logged where the names are stored.
+  if (store === undefined && storeFile === undefined)
+    log(
+      data === undefined
+        ? 'Names are kept in memory only; store names on disk with --data DIR'
+        : `Names are stored in ${data}`,
+    );
   if (host !== undefined) log(`The server listens on ${host}, port ${String(server.port)}`);
   if (registryKey !== undefined) log(`The key of the registry is ${registryKey}`);
   for (const key of registryKeys.filter((each) => each !== registryKey))
     log(
       `The registry also announces the key ${key}, because clerk registry-key is replacing its key; clients must know the key ${String(registryKey)}`,
     );
-  await terminated;
+  await Promise.race([terminated, orphaned.then(() => log('The registry ends, because npx has ended'))]);
   await server.close();
 }
 
@@ -189,14 +237,6 @@ function untilTerminated(): Promise<void> {
   return new Promise((resolve) => {
     for (const signal of ['SIGTERM', 'SIGINT'] as const) process.once(signal, () => resolve());
   });
-}
-
-function isLoopback(host: string): boolean {
-  try {
-    return isLocal(parseAddress(`tcp://${host.includes(':') ? `[${host}]` : host}:1`));
-  } catch {
-    return false;
-  }
 }
 
 function portOption(text: string): number {
@@ -213,6 +253,6 @@ function countOption(text: string): number {
   return count;
 }
 
-function listOption(text: string, previous: readonly string[] = []): readonly string[] {
-  return [...previous, text];
+function listOption(text: string, previous?: readonly string[] | false): readonly string[] {
+  return [...(previous || []), text];
 }

@@ -1,7 +1,6 @@
-import { paths } from '../../protocol/paths.js';
-import { statusResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { formatCount } from '../format.js';
+import { formatScheduled } from '../format-scheduled.js';
 import { styled } from '../output.js';
 
 export const addStatusCommand = defineCommand({
@@ -13,8 +12,8 @@ export const addStatusCommand = defineCommand({
   run: status,
 });
 
-async function status({ client, stdout, json }: CommandContext): Promise<void> {
-  const response = await client.get(paths.status, statusResponse);
+async function status({ registry, stdout, json }: CommandContext): Promise<void> {
+  const response = await registry.status();
   if (json) return stdout.json(response);
   const { version, incarnation, revision, services, endpoints, links, watches } = response;
   await stdout.line(`binding-clerk ${version}, incarnation ${incarnation}, revision ${revision}`);
@@ -29,5 +28,7 @@ async function status({ client, stdout, json }: CommandContext): Promise<void> {
     await stdout.line(styled('bad', `${part}: ${message}`));
   for (const { name, id, reason } of response.outdated ?? [])
     await stdout.line(styled('warning', `${name} (${id}) is outdated: ${reason}`));
+  for (const change of response.scheduled ?? [])
+    await stdout.line(`${formatScheduled(change)}; cancel it with clerk cancel ${change.name}`);
   if (response.outdated) await stdout.line('Replace outdated instances with clerk reset NAME --rolling');
 }

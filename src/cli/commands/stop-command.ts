@@ -1,5 +1,3 @@
-import { paths } from '../../protocol/paths.js';
-import { stopResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseNameArgument } from '../parse-name.js';
 import { formatCount } from '../format.js';
@@ -14,9 +12,9 @@ export const addStopCommand = defineCommand({
   run: stop,
 });
 
-async function stop({ client, stdout, json }: CommandContext, text: string): Promise<void> {
+async function stop({ registry, stdout, json }: CommandContext, text: string): Promise<void> {
   const name = parseNameArgument(text);
-  const { stopped } = await client.post(paths.stop, stopResponse, { name });
+  const { stopped } = await registry.stop(name);
   if (json) return stdout.json({ name, stopped });
   return stdout.line(
     stopped === 0

@@ -1,9 +1,6 @@
 import { InvalidArgumentError } from 'commander';
 import { definedFields } from '../../core/defined-fields.js';
 import { enrolTokenTtl } from '../../protocol/enrol-token.js';
-import type { TokenRequest } from '../../protocol/identity-messages.js';
-import { tokenResponse } from '../../protocol/identity-schemas.js';
-import { paths } from '../../protocol/paths.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { formatDuration } from '../format.js';
 import { durationOption } from '../option-parsers.js';
@@ -32,13 +29,13 @@ export const addTokenCommand = defineCommand({
 });
 
 async function createToken(
-  { client, stdout, stderr, json }: CommandContext,
+  { registry, stdout, stderr, json }: CommandContext,
   text: string,
   { ttl }: { readonly ttl?: number },
 ): Promise<void> {
   const principal = parseNameArgument(text, 'Principal');
-  const request: TokenRequest = definedFields({ principal, ttlMs: ttl });
-  const { token, expiresAt, expiresInMs } = await client.post(paths.tokens, tokenResponse, request);
+  const options = definedFields({ ttlMs: ttl });
+  const { token, expiresAt, expiresInMs } = await registry.identities.createToken(principal, options);
   if (json) return stdout.json({ token, expiresAt });
   await stdout.line(token);
   await stderr.line(

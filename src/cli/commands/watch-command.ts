@@ -2,8 +2,6 @@ import { maxTimerMs } from '../../core/clock.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { isClerkError } from '../../core/errors.js';
 import type { NameChange, Endpoint } from '../../index.js';
-import { paths } from '../../protocol/paths.js';
-import { statusResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { parseGlobArgument } from '../parse-name.js';
 import { styled, type Output } from '../output.js';
@@ -26,10 +24,10 @@ export const addWatchCommand = defineCommand({
 });
 
 async function watch(context: CommandContext, text: string): Promise<void> {
-  const { io, clock, client, registryOptions, stdout, stderr, json } = context;
+  const { io, clock, registry, registryOptions, stdout, stderr, json } = context;
   const glob = parseGlobArgument(text).text;
   // Without this request, the command would wait for an unreachable registry instead of failing.
-  await client.get(paths.status, statusResponse);
+  await registry.status();
   const { createClerk } = await import('../../index.js');
   const clerk = createClerk({ ...registryOptions, logger: stderrLogger(stderr) });
   // A watch alone does not keep the process alive.

@@ -1,7 +1,5 @@
 import { parseAddress } from '../../core/address.js';
 import { ClerkError } from '../../core/errors.js';
-import { paths } from '../../protocol/paths.js';
-import { whoisResponse } from '../../protocol/response-schemas.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { styled } from '../output.js';
 
@@ -14,11 +12,14 @@ export const addWhoisCommand = defineCommand({
   run: whois,
 });
 
-async function whois({ client, stdout, json }: CommandContext, address: string): Promise<void> {
+async function whois({ registry, stdout, json }: CommandContext, address: string): Promise<void> {
   const { text } = parseAddress(address);
-  const { owners } = await client.get(paths.whois, whoisResponse, { address: text });
+  const owners = await registry.whois(text);
   if (owners.length === 0)
-    throw new ClerkError('NAME_NOT_FOUND', `No endpoint is registered with address ${text}`);
+    throw new ClerkError(
+      'NAME_NOT_FOUND',
+      `No endpoint is registered with address ${text}; list the endpoints with clerk search '/**'`,
+    );
   if (json) for (const owner of owners) await stdout.json(owner);
   else
     await stdout.table()(

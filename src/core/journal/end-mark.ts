@@ -7,11 +7,14 @@ export interface JournalEnd {
   readonly number: number;
   readonly offset: number;
   readonly sequence: number;
-  /** Checksum of the last frame before this place. */
+  /** Checksum of the last frame before `offset`. */
   readonly checksum: number;
 }
 
-/** Content of the file `end`. An undamaged journal contains all batches up to this place. */
+/**
+ * Content of the file `end`: the position up to which the journal was written. An undamaged journal contains all
+ * batches before this position.
+ */
 export interface EndMark extends JournalEnd {
   readonly content: JournalContent;
   /** Number of the first journal file that must be read to open the journal. */
@@ -19,12 +22,13 @@ export interface EndMark extends JournalEnd {
   readonly folderId: string;
   readonly counter: number;
   /**
-   * Copy of the last batch, written at the same time as the batch. Undefined if the batch was synced before the mark.
+   * Copy of the last batch. The batch and this mark are written at the same time, so a crash may damage the batch.
+   * Undefined if the batch was synced to disk before this mark was written.
    */
   readonly copy: Buffer | undefined;
 }
 
-/** In different blocks of the disk, so that a torn write damages only the slot of the newer mark. */
+/** The slots are in different blocks of the disk, so a torn write damages only the slot of the newer mark. */
 const slotOffsets = [0, 65_536] as const;
 const slotBytes = 65_536;
 const payloadBytes = 31;

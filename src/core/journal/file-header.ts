@@ -9,8 +9,8 @@ export interface FileHeader {
   readonly file: 'journal' | 'checkpoint';
   readonly number: number;
   /**
-   * Set by the caller of `rotate`. Each new journal file repeats the number, so that it survives the removal of older
-   * files.
+   * A number that the caller of `rotate` sets. Each new journal file repeats the number, so the number survives the
+   * removal of older files.
    */
   readonly carried: number;
 }

@@ -46,8 +46,8 @@ export class FrameReader {
   }
 
   /**
-   * Skips a damaged frame, if the next frame is complete and names the checksum of the damaged frame. Resolves to
-   * false if nothing was skipped.
+   * Skips a damaged frame, if the next frame is complete and states the checksum of the damaged frame. Resolves to
+   * false if no frame was skipped.
    */
   async skipDamaged(): Promise<boolean> {
     const bytes = await this.#nextBytes();

@@ -11,8 +11,8 @@
 import { crc32 } from 'node:zlib';
 
 /**
- * `H`: header of a file. `B`: batch. `C`: part of a checkpoint. `E`: end of a checkpoint. `M`: end mark, up to which
- * the journal is on disk.
+ * `H`: header of a file. `B`: batch. `C`: part of a checkpoint. `E`: end of a checkpoint. `M`: end mark, which states
+ * how much of the journal is on disk.
  */
 export type FrameKind = 'H' | 'B' | 'C' | 'E' | 'M';
 
@@ -52,7 +52,7 @@ export function jsonFrame(kind: FrameKind, sequence: number, previous: number, v
   return frame;
 }
 
-/** The header may be damaged, so the length may be wrong. */
+/** Returns the length of the frame, in bytes. The length may be wrong, because the header may be damaged. */
 export function frameBytes(header: Buffer): number {
   return frameHeaderBytes + header.readUInt32BE(0);
 }

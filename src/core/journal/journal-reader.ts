@@ -25,9 +25,9 @@ export interface JournalVisitor {
 export interface CompleteJournal {
   readonly header: FileHeader;
   readonly mark: EndMark;
-  /** Place after the last complete batch, including the batch in `missing`. */
+  /** Position after the last complete batch, including the batch in `missing`. */
   readonly end: JournalEnd;
-  /** Frame of the last batch, if only the end mark contains this batch completely. */
+  /** Frame of the last batch, if only the end mark contains a complete copy of the batch; otherwise undefined. */
   readonly missing: Buffer | undefined;
   readonly sizeBytes: { readonly checkpoint: number; readonly journals: number };
   readonly unneeded: readonly string[];
@@ -38,7 +38,7 @@ export interface CompleteJournal {
  * `has lost the file 'end'`.
  */
 export class JournalDamage extends Error {
-  /** What to do instead of salvage; undefined if salvage may help. */
+  /** Advice for a folder from which no journal can be salvaged; undefined if salvage may help. */
   readonly advice: string | undefined;
 
   constructor(message: string, advice?: string) {
@@ -52,8 +52,8 @@ const foreignNames = /^(lost\+found|\..*)$/;
 const levelDbNames = /^(CURRENT|MANIFEST-\d+|\d{6,}\.(log|ldb|sst))$/;
 
 /**
- * Reads a journal and checks that each frame follows the previous frame, up to the end mark. Changes nothing.
- * Resolves to undefined if the folder was never used.
+ * Reads a journal and checks that each frame follows the previous frame, up to the position in the end mark. Changes no
+ * file. Resolves to undefined if the folder was never used.
  *
  * @throws {@link JournalDamage} when a file is damaged or missing, or belongs to another folder
  */
@@ -98,7 +98,7 @@ function withoutMark(names: readonly string[], { journals, checkpoints }: FileNu
   return names.includes(readmeName)
     ? new JournalDamage(`has lost its journal; it contains only ${found}`)
     : new JournalDamage(
-        `has another purpose, or has lost its journal; it contains ${found}`,
+        `belongs to another program, or has lost its journal; it contains ${found}`,
         'use a folder that is empty or does not exist yet, or restore this one from a backup',
       );
 }
@@ -147,7 +147,7 @@ class JournalReader {
     const [header, end] = [this.#header, this.#end];
     if (!this.#reachesMark || header === undefined || end === undefined)
       throw new JournalDamage(
-        `ends at batch ${end?.sequence ?? 0}, but batch ${this.#mark.sequence} was acknowledged`,
+        `contains no batch after batch ${end?.sequence ?? 0}, although batch ${this.#mark.sequence} was acknowledged`,
       );
     const sizeBytes = { checkpoint: this.#checkpointBytes, journals: this.#journalBytes };
     return {

@@ -31,7 +31,7 @@ export interface SalvagedJournal<V> {
 
 /**
  * Reads the readable parts of a damaged journal: all parts of a checkpoint, and the batches before the first lost
- * batch. Later batches depend on the lost batch. Changes nothing.
+ * batch. Later batches depend on the lost batch, so they are passed to `onLostBatch`. Changes no file.
  *
  * @param createVisitor - called for each attempt to read the journal
  * @throws {@link JournalDamage} when nothing can be read
@@ -48,7 +48,7 @@ export async function salvageJournal<V extends SalvageVisitor>(
     folderId === undefined ||
     numbers.journals.length + numbers.checkpoints.length === 0
   )
-    throw new JournalDamage('contains no journal from which anything can be saved');
+    throw new JournalDamage('contains no readable journal');
   const visitor = createVisitor();
   try {
     const found = await readJournal(folder, content, visitor);
@@ -188,7 +188,7 @@ class SalvageRun<V extends SalvageVisitor> {
     while (!reader.isAtEnd) {
       const frame = await reader.next();
       if (frame === undefined) {
-        // `#isComplete` does not become false: this batch may not have been acknowledged, which `read` checks.
+        // `#isComplete` stays true, because this batch may never have been acknowledged. `read` checks that.
         this.#isBroken = true;
         if (!(await reader.skipDamaged())) return;
         continue;
@@ -223,7 +223,10 @@ class SalvageRun<V extends SalvageVisitor> {
     this.#isComplete = false;
   }
 
-  /** Resolves to undefined if the header is damaged. After the header of another file, all batches count as lost. */
+  /**
+   * Resolves to undefined if the header is damaged. If the header belongs to another file, all following batches count
+   * as lost.
+   */
   async #readHeader(
     reader: FrameReader,
     file: FileHeader['file'],

@@ -29,8 +29,8 @@ const spaceCheckName = '.space-check';
 const firstReadBytes = 4_096;
 
 /**
- * A log of batches in the files of a folder. Each batch names the checksum of the previous batch. The file `end`
- * names the last batch, and is synced before the batch is acknowledged. `open` therefore detects a flipped bit, and a
+ * A log of batches in the files of a folder. Each batch states the checksum of the previous batch. The file `end`
+ * states the last batch, and is synced before the batch is acknowledged. `open` therefore detects a flipped bit, and a
  * deleted or shortened file.
  *
  * An operation, except `read`, may start only after the previous operation has ended. After a rejected operation, the
@@ -45,7 +45,7 @@ export class Journal {
   readonly #endFile: DataFile;
   readonly #files = new Map<number, DataFile>();
   #end: JournalEnd;
-  /** Place after the last acknowledged batch, or after the header that follows it. */
+  /** Position after the last acknowledged batch, or after the file header that follows the batch. */
   #acknowledged: JournalEnd;
   /** Value `carried` of the next file, while that file is being created. */
   #rotating: number | undefined;
@@ -147,8 +147,8 @@ export class Journal {
   }
 
   /**
-   * Removes what a rejected operation may have left after the last acknowledged batch. After that, the journal can be
-   * written again. Rejects if the folder cannot take `requiredBytes` more.
+   * Removes the bytes that a rejected operation may have written after the last acknowledged batch. Then the journal
+   * can be written again. Rejects if the disk has no space for `requiredBytes` more bytes.
    *
    * @see [decision 083](../../../docs/decisions/083-failed-store-recovers.md)
    */
@@ -161,12 +161,14 @@ export class Journal {
       await this.#folder.remove(spaceCheckName);
     }
     this.#end = this.#acknowledged;
-    // The next mark is in the other slot than the last complete mark, which stays until the next mark is complete.
+    // Write the next mark to the slot that does not contain the last complete mark, so that a torn write leaves one
+    // mark.
     if ((this.#counter + 1) % 2 === this.#writtenCounter % 2) this.#counter++;
     await this.#writeMark();
     const { number, offset } = this.#end;
     await (this.#files.get(number) as DataFile).truncate(offset);
-    // A power failure could restore a file that was removed, and that file would not continue the journal.
+    // Create the interrupted file again instead of removing it: a power failure could restore a removed file, which
+    // would not continue the journal.
     if (this.#rotating !== undefined) await this.rotate(this.#rotating);
   }
 
@@ -256,8 +258,8 @@ export class Journal {
   }
 
   /**
-   * Declares the files before `base` unneeded. They are removed when both slots of the end mark state `base`, because
-   * a torn write leaves only one slot.
+   * Declares the files before `base` unneeded. They are removed when both slots of the end mark state `base`. After a
+   * torn write, only one slot remains, and this slot must not name a removed file.
    */
   setBase(base: number): void {
     this.#base = base;

@@ -15,8 +15,8 @@ export interface SalvageHost {
 }
 
 /**
- * @param subject - the folder as messages name it
- * @throws {@link ClerkError} `code` when the folder contains no journal from which anything can be saved
+ * @param subject - the folder, for error messages
+ * @throws {@link ClerkError} `code` when the folder contains no readable journal
  */
 export async function readSalvage<V extends SalvageVisitor>(
   { openFolder }: SalvageHost,

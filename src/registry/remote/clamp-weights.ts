@@ -3,8 +3,9 @@ import type { EndpointInit } from '../../core/endpoint.js';
 const maxShare = 10;
 
 /**
- * Limits each weight to ten times the median of the positive weights; of two middle weights, the lower one counts. One
- * who registers an endpoint chooses its weight, and a large weight would draw the calls of all other endpoints.
+ * Limits each weight to ten times the median of the positive weights. An endpoint chooses its own weight, and a large
+ * weight would take the calls of all other endpoints. For an even number of weights, the lower of the two middle
+ * weights is used as the median.
  */
 export function clampWeights(endpoints: readonly EndpointInit[]): readonly EndpointInit[] {
   const weights = endpoints.map(({ weight = 1 }) => weight).filter((weight) => weight > 0);

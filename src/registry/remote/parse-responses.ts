@@ -1,6 +1,6 @@
 /**
- * Checks the shape of responses. An error is `REGISTRY_INVALID`, and the request goes to the next server. The
- * validating resolver checks the values of fields.
+ * Checks the shape of responses. A wrong shape is the error `REGISTRY_INVALID`, and the request is sent to the next
+ * server. The validating resolver checks the values of fields.
  */
 import { definedFields } from '../../core/defined-fields.js';
 import type { EndpointInit } from '../../core/endpoint.js';
@@ -13,6 +13,7 @@ import { decodeEndpoint, decodeResolution, positionOf } from '../../protocol/res
 import type { RegistryConnection, RegistryResponse } from '../../registry-client/connection.js';
 import { clampWeights } from './clamp-weights.js';
 import { expectBody } from '../../registry-client/json-response.js';
+import type { Page } from './read-pages.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 
@@ -105,20 +106,26 @@ function checkEndpoints(raw: Fields, connection: RegistryConnection): readonly E
 }
 
 export function parseListResponse(body: unknown, connection: RegistryConnection): ListResponse {
-  const page = expectObject(body, connection);
+  const page = expectPage(body, connection);
   for (const entry of expectList(page, 'entries', connection))
     if (typeof expectObject(entry, connection).name !== 'string')
       throw invalidResponseError(connection, 'each entry must have a name');
-  if (page.next !== null && typeof page.next !== 'string')
-    throw invalidResponseError(connection, `next must be a string or null; got ${describeValue(page.next)}`);
   return page as unknown as ListResponse;
 }
 
-export function parseSearchResponse(body: unknown, connection: RegistryConnection): readonly SearchEntry[] {
-  return expectList(expectObject(body, connection), 'entries', connection).map((item) => {
+export function parseSearchPage(body: unknown, connection: RegistryConnection): Page<SearchEntry> {
+  const page = expectPage(body, connection);
+  const entries = expectList(page, 'entries', connection).map((item) => {
     const { name } = expectObject(item, connection) as { readonly name: string };
     return { name, endpoints: parseEndpoints(item, connection) };
   });
+  return { ...(page as unknown as Page<unknown>), entries };
+}
+
+function expectPage(body: unknown, connection: RegistryConnection): Fields {
+  const page = expectObject(body, connection);
+  if (page.next === null || typeof page.next === 'string') return page;
+  throw invalidResponseError(connection, `next must be a string or null; got ${describeValue(page.next)}`);
 }
 
 export function expectObject(value: unknown, connection: RegistryConnection): Fields {

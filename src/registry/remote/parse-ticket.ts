@@ -7,7 +7,7 @@ import type { RegistryConnection } from '../../registry-client/connection.js';
 const maxTicketLength = 4_096;
 const maxLifeMs = 600_000;
 
-/** @throws {@link ClerkError} `REGISTRY_INVALID` when the response has another shape */
+/** @throws {@link ClerkError} `REGISTRY_INVALID` when the response is not a valid ticket */
 export function parseTicket(body: unknown, { url }: Pick<RegistryConnection, 'url'>): ReceivedTicket {
   const { ticket, expiresInMs, service } = (body ?? {}) as Partial<TicketResponse>;
   const isTicket =

@@ -1,9 +1,11 @@
 import { AsyncResource } from 'node:async_hooks';
+import { backoffBoundMs } from '../../core/backoff.js';
 import { sleep, type Clock } from '../../core/clock.js';
 import { isClerkError } from '../../core/errors.js';
 import type { Snapshot } from '../../core/registry.js';
-import { retryDelayMs } from '../../core/remote-wait.js';
+import { retryDelayMs } from '../../core/server-requested-delay.js';
 import type { RetryLoop } from '../../core/retry-loop.js';
+import type { RegistryConnection } from '../../registry-client/connection.js';
 import type { FailoverClient } from '../../registry-client/failover-client.js';
 import { WatchState, type WatchPosition } from './watch-state.js';
 import { WatchStream } from './watch-stream.js';
@@ -11,38 +13,41 @@ import { WatchStream } from './watch-stream.js';
 const openDelayMs = 20;
 /** Maximum backoff in the first round over all servers. Backoffs have full jitter. */
 const firstBackoffMs = 500;
-/**
- * Maximum backoff in the second round over all servers. Each further round doubles the maximum, up to `maxBackoffMs`.
- */
-const secondBackoffMs = 2_000;
-const maxBackoffMs = 5_000;
-/** A stream that ends sooner after its snapshots counts as short. */
+/** Maximum backoffs in the further rounds over all servers. */
+const backoff = { firstMs: 2_000, maxMs: 5_000 };
+/** Time limit to open a stream while there is a server that was not tried. */
+const firstOpenMs = 1_000;
+/** A stream that ends within this time after its snapshots counts as short. */
 const shortStreamMs = 1_000;
-/** Each further number of short streams in a row doubles the maximum backoff. */
+/** Number of short streams in a row, per server, after which the maximum backoff grows. */
 const maxShortStreams = 4;
 
 /**
  * The event stream of all watches of a clerk. If the stream breaks, the servers are tried in turn, with exponential
- * backoff and jitter. The new stream resumes where the broken stream ended, or begins with new snapshots. Until these
- * are complete, the old snapshots stay valid. A snapshot never mixes data of two servers.
+ * backoff and jitter. The new stream resumes where the broken stream ended, or begins with new snapshots. The old
+ * snapshots stay valid until the new snapshots are complete. A snapshot never mixes data of two servers. When requests
+ * prefer another server, because the server of the stream did not respond, the stream moves to that server too.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
 export class ReconnectingWatch {
   readonly #state = new WatchState();
-  /** The stream runs in the async context of the clerk, not in that of the call that started it. */
+  /** The stream runs in the async context of the clerk, not of the call that started it. */
   readonly #context = new AsyncResource('CLERK_WATCH');
   readonly #client: FailoverClient;
   readonly #clock: Clock;
   readonly #retry: RetryLoop;
   #stream: WatchStream | undefined;
+  #connection: RegistryConnection | undefined;
   /** Where the next stream resumes; undefined for a stream that begins with new snapshots. */
   #position: WatchPosition | undefined;
   #isRunning = false;
   #isUpdateScheduled = false;
   #isClosed = false;
-  /** Failed streams since the snapshots of all watches were complete. */
+  /** Number of failed streams since the snapshots of all watches were last complete. */
   #consecutiveFailures = 0;
+  /** The servers whose streams have failed in this round. */
+  readonly #failed = new Set<RegistryConnection>();
   #wasCurrent = false;
   /** When the snapshots of the present stream were first complete. */
   #currentAt: number | undefined;
@@ -53,6 +58,7 @@ export class ReconnectingWatch {
     this.#client = client;
     this.#clock = clock;
     this.#retry = retry;
+    client.onPreferred(() => this.#followRequests());
   }
 
   /**
@@ -116,17 +122,20 @@ export class ReconnectingWatch {
   #runStream(): Promise<void> {
     if (this.#isIdle()) return Promise.resolve();
     const { connections } = this.#client;
-    const connection = connections[
-      this.#consecutiveFailures % connections.length
-    ] as (typeof connections)[number];
+    if (connections.every((each) => this.#failed.has(each))) this.#failed.clear();
+    const connection = connections.find((each) => !this.#failed.has(each)) as RegistryConnection;
+    const isOneOfSeveral = this.#consecutiveFailures < connections.length && connections.length > 1;
+    this.#connection = connection;
     return new Promise((resolve, reject) => {
       const stream = new WatchStream({
         connection,
         clock: this.#clock,
         state: this.#state,
         resumeFrom: this.#position,
+        startTimeoutMs: isOneOfSeveral ? firstOpenMs : undefined,
         onCurrent: () => {
           this.#consecutiveFailures = 0;
+          this.#failed.clear();
           this.#wasCurrent = true;
           this.#currentAt ??= this.#clock.now();
           this.#client.prefer(connection);
@@ -135,13 +144,23 @@ export class ReconnectingWatch {
         onEnd: (error, position) => {
           this.#stream = undefined;
           this.#position = position;
-          if (error === undefined) resolve();
-          else reject(error);
+          if (error === undefined) {
+            this.#currentAt = undefined;
+            resolve();
+          } else {
+            this.#failed.add(connection);
+            reject(error);
+          }
         },
       });
       this.#stream = stream;
       stream.open();
     });
+  }
+
+  #followRequests(): void {
+    if (this.#currentAt !== undefined && this.#client.connections[0] !== this.#connection)
+      this.#stream?.stop();
   }
 
   async #backOff(error: unknown): Promise<void> {
@@ -161,10 +180,9 @@ export class ReconnectingWatch {
       Math.floor((this.#consecutiveFailures - 1) / servers),
       Math.floor(this.#shortStreams / (maxShortStreams * servers)),
     );
-    const maxMs =
-      rounds === 0 ? firstBackoffMs : Math.min(maxBackoffMs, secondBackoffMs * 2 ** Math.min(rounds - 1, 8));
+    const maxMs = rounds === 0 ? firstBackoffMs : backoffBoundMs(backoff, rounds);
     const askedMs = isClerkError(error) ? error.remainingMs : undefined;
-    const delay = { askedMs, maxAskedMs: maxBackoffMs, backoffMs: maxMs };
+    const delay = { askedMs, maxAskedMs: backoff.maxMs, backoffMs: maxMs };
     await sleep(this.#clock, retryDelayMs(this.#clock.random(), delay), false);
     if (this.#isIdle()) throw error;
   }

@@ -1,166 +1,188 @@
-import { sleep, type Clock } from '../../core/clock.js';
-import type { EndpointInit } from '../../core/endpoint.js';
-import { ClerkError, isClerkError } from '../../core/errors.js';
-import { parseGlob } from '../../core/glob.js';
-import type { Registry } from '../../core/registry.js';
-import { retryDelayMs } from '../../core/remote-wait.js';
-import type { RetryLoop } from '../../core/retry-loop.js';
-import type { ReceivedTicket } from '../../core/service-ticket.js';
-import { paths } from '../../protocol/paths.js';
-import type { RegistryConnection, RegistryRequest } from '../../registry-client/connection.js';
-import { isUnavailable, FailoverClient } from '../../registry-client/failover-client.js';
-import { expectBody } from '../../registry-client/json-response.js';
-import { listPages } from './list-pages.js';
-import { parseEndpoints, parseResolveResponse, parseSearchResponse } from './parse-responses.js';
-import { parseTicket } from './parse-ticket.js';
-import { ReconnectingWatch } from './reconnecting-watch.js';
-import { RegistryOutage } from './registry-outage.js';
+import { describeValue } from '../../core/describe-value.js';
+import { definedFields } from '../../core/defined-fields.js';
+import { escapeText } from '../../core/escape-text.js';
+import { ClerkError, configError } from '../../core/errors.js';
+import type { ListEntry, Registry, Resolution, ResolveContext, SearchEntry } from '../../core/registry.js';
+import type { StartedEndpoint } from '../../core/factory.js';
+import type { CredentialProvider, CredentialSource } from '../../core/credentials.js';
+import type { TlsOptions } from '../../core/transport.js';
+import { openCredentials } from '../../identity/open-credentials.js';
+import { retryLoop } from '../../runtime/p-retry-loop.js';
+import { LazyCredentials } from '../../registry-client/lazy-credentials.js';
+import { nearestFirst } from '../../registry-client/server-order.js';
+import { parseRegistryAccess } from '../../registry-client/registry-access.js';
+import { runWithinLimit } from '../../registry-client/request-limit.js';
+import { serverConnector } from '../../registry-client/server-connector.js';
+import { currentProcess } from '../../runtime/current-process.js';
+import { systemClock } from '../../runtime/system-clock.js';
+import { systemKeys } from '../../runtime/system-keys.js';
+import { undici } from '../../transport/load-undici.js';
+import { PinnedRegistryDialer } from '../../transport/pinned-registry-dialer.js';
+import { serverRegistry, type ServerRegistry } from './server-registry.js';
 
-export interface RemoteRegistry extends Required<Registry> {
-  /** Error of the last lookup or start, if it got no response. */
-  readonly failure: ClerkError | undefined;
-  /** @param service - canonical name */
-  requestTicket(service: string, context: { readonly signal: AbortSignal }): Promise<ReceivedTicket>;
-}
-
+/** Options of {@link remoteRegistry}. All options are optional. An unknown option is rejected with `CONFIG_INVALID`. */
 export interface RemoteRegistryOptions {
-  readonly urls: readonly string[];
-  readonly clock: Clock;
-  readonly retry: RetryLoop;
-  readonly connect: (url: string) => RegistryConnection;
+  /**
+   * The identity that the program proves to the registry: the path of an identity file, the result of `openIdentity` of
+   * `binding-clerk/identity`, or a function that returns `{ name, key, cert }`. Default: the file in `$CLERK_IDENTITY`;
+   * otherwise no identity.
+   */
+  readonly identity?: string | CredentialSource | CredentialProvider | undefined;
+  /**
+   * Key that the registry must prove: `sha256/…`, as `clerk init` prints it, or a list of keys. Default:
+   * `$CLERK_REGISTRY_KEY`, otherwise the keys in the identity file.
+   */
+  readonly registryKey?: string | readonly string[] | undefined;
+  /** TLS certificates. Default: the certificate authorities that Node trusts, and no client certificate. */
+  readonly tls?: TlsOptions | undefined;
+  /** Time limit of a lookup, a list and a search, over all servers, in ms, 1 … 2^31 − 1. Default 5,000. */
+  readonly timeoutMs?: number | undefined;
 }
 
-/** Maximum time for which `start` waits. The deadline of the call usually ends the wait sooner. */
-const maxStartMs = 60_000;
+/** Options of one request to a registry. */
+export interface RegistryRequestContext {
+  /** Aborts the request, which then rejects with `ABORTED`. */
+  readonly signal?: AbortSignal | undefined;
+}
+
 /**
- * The server holds a launch request for at most this time, and the clerk then repeats the request. A short time
- * limits the delay after a lost request.
+ * The bundled registry as a registry port, with all optional methods. A program may also call the methods itself, without
+ * a context. Such a request keeps the process alive; a watch does not.
+ */
+export interface RemoteRegistry extends Required<Registry>, AsyncDisposable {
+  /** Looks up one name. Resolves to `absent` for an unknown name. */
+  resolve(name: string, context?: Partial<ResolveContext>): Promise<Resolution>;
+  /** Lists the names that match a glob. */
+  list(glob: string, context?: RegistryRequestContext): Promise<readonly ListEntry[]>;
+  /** Finds endpoints of the services whose names match a glob. */
+  search(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    context?: RegistryRequestContext,
+  ): Promise<readonly SearchEntry[]>;
+  /** Starts a service that has no endpoint, once for all concurrent callers. Waits for at most 60,000 ms. */
+  start(name: string, context?: RegistryRequestContext): Promise<readonly StartedEndpoint[]>;
+  /** Ends all requests and watches. Later requests reject with `CLERK_CLOSED`. Repeated calls have no effect. */
+  close(): Promise<void>;
+}
+
+const optionKeys = Object.keys({
+  identity: true,
+  registryKey: true,
+  tls: true,
+  timeoutMs: true,
+} satisfies Record<keyof RemoteRegistryOptions, true>);
+
+const defaultTimeoutMs = 5_000;
+const maxStartMs = 65_000;
+const servers = new WeakMap<object, ServerRegistry>();
+
+/** Returns the registry within a {@link RemoteRegistry}; undefined for another registry. */
+export function serverRegistryOf(registry: object): ServerRegistry | undefined {
+  return servers.get(registry);
+}
+
+/**
+ * Returns the bundled registry as a registry port, for `firstOf`, `union`, `mount` and `createClerk`. Makes no connection
+ * before the first request.
  *
- * @see [decision 043](../../../docs/decisions/043-short-start-requests.md)
+ * A clerk closes its registry, and `firstOf`, `union` and `mount` close their parts. Therefore each clerk needs its own
+ * port. A program that uses the port without a clerk must call `close`.
+ *
+ * @example
+ * ```ts
+ * const central = remoteRegistry('https://reg:4711', { registryKey: 'sha256/…', identity: 'web.identity' });
+ * const clerk = createClerk({ registry: firstOf(central, { '/shop/orders': 'http://127.0.0.1:3001' }) });
+ * ```
+ * @param urls - URL of a registry server, or a list of URLs of equivalent servers. Default: the URLs in
+ *   `$CLERK_REGISTRY`, separated by commas. Without that variable, `http://127.0.0.1:4711`; with an identity or a
+ *   registry key, `https://127.0.0.1:4711`.
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a URL or an option is invalid
  */
-const startPollMs = 5_000;
-/**
- * A launch request that fails after this time was probably accepted by a server that then ended. The clerk repeats
- * the request.
- */
-const acceptedAfterMs = 100;
-/** Delay before a launch request is repeated because its server ended. */
-const startDelay = { maxAskedMs: 0, backoffMs: 1_000 };
-
-export function remoteRegistry({ urls, clock, retry, connect }: RemoteRegistryOptions): RemoteRegistry {
-  const client = new FailoverClient(urls.map(connect), clock);
-  const outage = new RegistryOutage(clock);
-  const watch = new ReconnectingWatch(client, clock, retry);
-
-  const send = <T>(
-    request: RegistryRequest,
-    hedged: boolean,
-    signal: AbortSignal,
-    parse: (body: unknown, connection: RegistryConnection) => T,
-  ): Promise<T> =>
-    client.request(request, {
-      signal,
-      hedged,
-      parse: (response, connection) => parse(expectBody(response, connection, request.path), connection),
-    });
-
-  return {
-    get failure() {
-      return outage.failure;
-    },
-
-    resolve: (name, { signal, position }) =>
-      outage.run(
-        () =>
-          client.request(
-            { path: paths.resolve, query: { name }, position },
-            {
-              signal,
-              hedged: true,
-              parse: (response, connection) => parseResolveResponse(response, connection, paths.resolve),
-            },
-          ),
-        signal,
-      ),
-
-    async list(glob, { signal }) {
-      parseGlob(glob);
-      let failure: unknown;
-      for (const connection of client.connections) {
-        try {
-          const entries = await listPages(connection, glob, signal);
-          client.prefer(connection);
-          return entries;
-        } catch (error) {
-          signal.throwIfAborted();
-          if (!isUnavailable(error)) throw error;
-          failure ??= error;
-        }
-      }
-      throw failure;
-    },
-
-    async search(glob, filter, { signal }) {
-      parseGlob(glob);
-      if (Object.hasOwn(filter, 'glob'))
-        throw new ClerkError(
-          'CONFIG_INVALID',
-          "A search filter must not have the key 'glob', because the registry reads this key as the glob of the search; use another attribute",
-        );
-      return send({ path: paths.search, query: { ...filter, glob } }, true, signal, parseSearchResponse);
-    },
-
-    watch: (glob, onSnapshot, onError) => watch.add(glob, onSnapshot, onError),
-
-    async start(name, { signal }) {
-      const until = clock.now() + maxStartMs;
-      const launching = { wasAccepted: false, isLate: false };
-      const request = async (): Promise<readonly EndpointInit[]> => {
-        const sentAt = clock.now();
-        const waitMs = Math.ceil(Math.min(startPollMs, until - sentAt));
-        const body = { name, waitMs };
-        try {
-          const launch = { path: paths.launch, body, headersTimeoutMs: waitMs + 1_000 };
-          return await send(launch, false, signal, parseEndpoints);
-        } catch (error) {
-          const waitedMs = clock.now() - sentAt;
-          launching.isLate = waitedMs >= waitMs;
-          launching.wasAccepted ||= waitedMs >= acceptedAfterMs || isShutdown(error);
-          throw error;
-        }
-      };
-      for (;;) {
-        try {
-          return await outage.run(request, signal);
-        } catch (error) {
-          if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
-            throw new ClerkError('START_FAILED', error.message, { cause: error });
-          // The service is still starting, or the request was lost. A repeated request never starts a second
-          // instance.
-          const { wasAccepted, isLate } = launching;
-          const mayRetry = isLate || (wasAccepted && isUnavailable(error));
-          if (!mayRetry || signal.aborted || clock.now() >= until) throw error;
-          if (!isLate) await sleep(clock, retryDelayMs(clock.random(), startDelay), false);
-          signal.throwIfAborted();
-        }
-      }
-    },
-
-    async report(report, { signal }) {
-      await send({ path: paths.report, body: report }, false, signal, () => undefined);
-    },
-
-    requestTicket: (service, { signal }) =>
-      send({ path: paths.tickets, body: { service } }, false, signal, parseTicket),
-
-    async close() {
-      watch.close();
-      await client.close();
-    },
+export function remoteRegistry(
+  urls?: string | readonly string[],
+  options: RemoteRegistryOptions = {},
+): RemoteRegistry {
+  checkOptions(options);
+  const access = parseRegistryAccess({ ...options, registry: urls }, 'remoteRegistry()');
+  const { identity, registryKeys } = access;
+  const clock = systemClock;
+  const credentials =
+    identity === undefined ? undefined : new LazyCredentials(() => openCredentials(identity));
+  const inner = serverRegistry({
+    urls: nearestFirst(access.urls, clock),
+    clock,
+    retry: retryLoop,
+    warn: (message) => currentProcess.warn(escapeText(message)),
+    connect: serverConnector({
+      ...{ clock, tls: options.tls ?? {}, undici, credentials, registryKeys },
+      createDialer: (settings) => new PinnedRegistryDialer({ ...settings, keys: systemKeys, clock }),
+    }),
+  });
+  let closed: Promise<void> | undefined;
+  const { timeoutMs = defaultTimeoutMs } = options;
+  const run = <T>(
+    subject: string,
+    signal: AbortSignal | undefined,
+    call: (signal: AbortSignal) => Promise<T> | T,
+    limit: { readonly timeoutMs?: number; readonly keepsAlive?: boolean } = {},
+  ): Promise<T> => {
+    if (closed !== undefined)
+      return Promise.reject(
+        new ClerkError('CLERK_CLOSED', `${subject} failed, because the registry is closed`),
+      );
+    return runWithinLimit(
+      { clock, timeoutMs, keepsAlive: true, subject, urls: access.urls, ...limit, signal },
+      async (combined) => call(combined),
+    );
   };
+  const registry: RemoteRegistry = {
+    resolve: (name, context = {}) =>
+      run(
+        `The lookup of ${name}`,
+        context.signal,
+        (signal) => inner.resolve(name, { suspects: new Set(), ...definedFields(context), signal }),
+        // Only a clerk passes its clock. The background lookups of a clerk must not keep the process alive.
+        { keepsAlive: context.clock === undefined },
+      ),
+    list: (glob, { signal } = {}) =>
+      run(`The list of ${glob}`, signal, (combined) => inner.list(glob, { signal: combined })),
+    search: (glob, filter, { signal } = {}) =>
+      run(`The search of ${glob}`, signal, (combined) => inner.search(glob, filter, { signal: combined })),
+    watch(glob, onSnapshot, onError) {
+      if (closed !== undefined)
+        throw new ClerkError('CLERK_CLOSED', `The watch of ${glob} failed, because the registry is closed`);
+      return inner.watch(glob, onSnapshot, onError);
+    },
+    start: (name, { signal } = {}) =>
+      run(`The start of ${name}`, signal, (combined) => inner.start(name, { signal: combined }), {
+        timeoutMs: maxStartMs,
+      }),
+    report: async (report, context) => inner.report(report, context),
+    close() {
+      closed ??= inner.close() as Promise<void>;
+      credentials?.close();
+      return closed;
+    },
+    [Symbol.asyncDispose]: () => registry.close(),
+  };
+  servers.set(registry, inner);
+  return registry;
 }
 
-function isShutdown(error: unknown): boolean {
-  if (error instanceof AggregateError) return error.errors.some(isShutdown);
-  return isClerkError(error) && (error.code === 'CLERK_CLOSED' || isShutdown(error.cause));
+function checkOptions(options: unknown): void {
+  if (typeof options !== 'object' || options === null || Array.isArray(options))
+    throw configError(`remoteRegistry(): options must be an object; got ${describeValue(options)}`);
+  const { timeoutMs } = options as RemoteRegistryOptions;
+  const unknown = Object.keys(options).find((key) => !optionKeys.includes(key));
+  if (unknown !== undefined)
+    throw configError(
+      `remoteRegistry(): unknown option '${unknown}'; known options are ${optionKeys.join(', ')}`,
+    );
+  const isTimeout =
+    Number.isInteger(timeoutMs) && (timeoutMs as number) >= 1 && (timeoutMs as number) < 2 ** 31;
+  if (timeoutMs !== undefined && !isTimeout)
+    throw configError(
+      `remoteRegistry(): timeoutMs must be an integer from 1 to 2147483647; got ${describeValue(timeoutMs)}`,
+    );
 }

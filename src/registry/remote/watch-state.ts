@@ -13,7 +13,7 @@ interface Listener {
 export interface WatchPosition {
   readonly incarnation: string;
   readonly revision: string;
-  /** The full position, with its mark. */
+  /** The position as the registry sent it: `<incarnation>:<revision>:<mark>`. */
   readonly position?: string;
 }
 
@@ -25,9 +25,9 @@ interface WatchedGlob {
   snapshot: GlobSnapshot | undefined;
   /** The snapshot under construction; undefined while `snapshot` is current. */
   pending: GlobSnapshot | undefined;
-  /** Whether the limit of globs leaves no room for this glob. */
+  /** Whether this glob is not watched, because the maximum number of globs is reached. */
   isExcess: boolean;
-  /** Another object after each time without a watch. */
+  /** Replaced by a new object each time the glob is watched again. */
   identity: object;
 }
 
@@ -35,8 +35,9 @@ interface WatchedGlob {
  * The watched globs of a clerk, each with its snapshot. Only complete snapshots are reported. During a resync, the
  * previous snapshot stays valid.
  *
- * Above the maximum number of globs, a new glob takes the place of an absent name. Without such a name, the new glob is
- * not watched until another glob is removed, and its listener gets `LIMIT_EXCEEDED`.
+ * When the maximum number of globs is reached, a new glob replaces the oldest watched name that is absent. If no
+ * watched name is absent, the new glob is not watched until another glob is removed, and its listener gets
+ * `LIMIT_EXCEEDED`.
  */
 export class WatchState {
   readonly #globs = new Map<string, WatchedGlob>();
@@ -56,7 +57,7 @@ export class WatchState {
     return this.#globs.size;
   }
 
-  /** Without the globs above the limit. */
+  /** The watched globs, without the globs above the limit. */
   get globs(): Iterable<string> {
     return this.#watched();
   }
@@ -113,7 +114,10 @@ export class WatchState {
     };
   }
 
-  /** The server watches no further globs. From now on, the limit is the number of the other watched globs. */
+  /**
+   * Called when the server refuses to watch these globs. From then on, the limit is the number of the other watched
+   * globs.
+   */
   refuse(texts: readonly string[]): void {
     for (const text of texts) {
       const watched = this.#globs.get(text);
@@ -128,7 +132,7 @@ export class WatchState {
     return this.#globs.size - this.#excess.size >= this.#maxGlobs;
   }
 
-  /** Stops to watch the oldest absent name. Returns false if there is none. */
+  /** Stops the watch of the oldest absent name. Returns false if no watched name is absent. */
   #makeRoom(): boolean {
     for (const watched of this.#globs.values()) {
       if (!watched.glob.isExact || watched.isExcess || watched.snapshot?.size !== 0) continue;
@@ -188,7 +192,7 @@ export class WatchState {
     }
   }
 
-  /** The pending snapshots of these globs are complete, and come into use. */
+  /** Replaces the snapshots of these globs by their pending snapshots, which are now complete. */
   markCurrent(texts: Iterable<string>, position: WatchPosition): void {
     this.#position = position;
     for (const text of texts) {
@@ -255,8 +259,8 @@ export class WatchState {
 
 /**
  * Converts a resolution to the entry that a wildcard snapshot contains. For a link that is also watched by its exact
- * name, the server sends the service behind the link. The entry is then the link itself. Returns undefined for a name
- * that exists only through a link in its prefix.
+ * name, the server sends the service to which the link leads. This function then returns the link itself. Returns
+ * undefined for a name that exists only through a link in its prefix.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

@@ -4,9 +4,14 @@ import type { WatchEvent, WatchRequest } from '../../protocol/watch-messages.js'
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
 import { parsePosition } from '../../protocol/position.js';
-import { clampWaitMs } from '../../core/remote-wait.js';
+import { clampWaitMs } from '../../core/server-requested-delay.js';
 import { decodeError } from '../../protocol/error-codec.js';
-import type { RegistryConnection, RegistryResponse, StreamEvent } from '../../registry-client/connection.js';
+import type {
+  RegistryConnection,
+  RegistryRequest,
+  RegistryResponse,
+  StreamEvent,
+} from '../../registry-client/connection.js';
 import { expectBody } from '../../registry-client/json-response.js';
 import { expectList, expectObject, parseWatchEntry } from './parse-responses.js';
 import { RegistryClock } from './registry-clock.js';
@@ -17,6 +22,7 @@ export interface WatchStreamOptions {
   readonly clock: Clock;
   readonly state: WatchState;
   readonly resumeFrom: WatchPosition | undefined;
+  readonly startTimeoutMs: RegistryRequest['startTimeoutMs'];
   readonly onCurrent: () => void;
   /**
    * Called once, after all other callbacks. `error` is undefined when `stop` ended the stream. `position` is
@@ -27,7 +33,7 @@ export interface WatchStreamOptions {
 
 /** A stream without received bytes for this number of heartbeat intervals counts as broken. */
 const missedHeartbeats = 2.5;
-/** The rest of the request body needs up to 4,096 bytes. */
+/** Maximum size of the globs in one request. The rest of the request body needs up to 4,096 bytes. */
 const maxGlobBytes = limits.maxBodyBytes - 4_096;
 
 /**
@@ -73,12 +79,13 @@ export class WatchStream {
       ...(current.length > 0 && { since: { incarnation, revision } }),
     };
     this.#stopStream = connection.stream(
-      { path: paths.watch, body },
+      { path: paths.watch, body, startTimeoutMs: this.#options.startTimeoutMs },
       {
         onRequest: () => {
           this.#requestedAt = this.#options.clock.now();
         },
-        // The registry ends the stream when the former key ends. The next stream begins with new snapshots at once.
+        // The registry ends this stream when the former key becomes invalid. End it now, so that the next stream uses a
+        // connection of the new key.
         onKeyChanged: () => this.stop(),
         onActivity: () => {
           this.#lastActivityAt = this.#options.clock.now();
@@ -207,8 +214,8 @@ export class WatchStream {
     this.#isEditing = true;
     try {
       for (;;) {
-        // Globs with an incomplete snapshot stay for now. Otherwise, events of their old and new snapshots could be
-        // confused.
+        // Globs with an incomplete snapshot are not removed yet. If such a glob were added again, events of its two
+        // snapshots could be confused.
         const remove = firstChunk(
           [...this.#subscribed]
             .filter(([text, watch]) => state.identityOf(text) !== watch && !this.#syncing.has(text))
@@ -257,7 +264,7 @@ export class WatchStream {
             this.#end(
               new ClerkError(
                 'REGISTRY_UNREACHABLE',
-                `The watch at ${connection.url} received no bytes for ${String(this.#idleTimeoutMs)} ms`,
+                `The watch at ${connection.url} received no bytes for ${String(Math.round(this.#idleTimeoutMs))} ms`,
               ),
             );
         });

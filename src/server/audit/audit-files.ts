@@ -3,11 +3,11 @@ import type { AuditLine } from '../../protocol/audit-messages.js';
 import { decodeLine, maxLineBytes } from './audit-line.js';
 
 const extension = '.ndjson';
-/** The last valid line is searched in this many bytes at the end of the last file. */
+/** Number of bytes at the end of the last file in which the last valid line is searched. */
 const tailBytes = 32 * maxLineBytes;
 const lineBreak = 10;
 
-/** The file that begins with the line `seq`. */
+/** Returns the name of the file whose first line has the number `seq`. */
 export function fileNameOf(seq: number): string {
   return String(seq).padStart(16, '0') + extension;
 }
@@ -21,19 +21,22 @@ function firstSequenceOf(name: string): number {
   return Number(name.slice(0, -extension.length));
 }
 
-/** The end of a log that a server of the past has written. */
+/** The end of a log that an earlier server process has written. */
 export interface LogEnd {
-  /** Oldest first. */
+  /** Names of the files, oldest first. */
   readonly files: readonly string[];
-  /** Bytes of the last file. */
+  /** Size of the last file, in bytes. */
   readonly sizeBytes: number;
-  /** Undefined for a new log, and for a log without a valid line at its end. */
+  /** Undefined for a new log, and for a log whose end has no valid line. */
   readonly lastLine: AuditLine | undefined;
   /** Sequence number of the last line; 0 for a new log. */
   readonly lastSequence: number;
 }
 
-/** Finds the last valid line of a log, and cuts the bytes after it: a torn line, or zeros after a power failure. */
+/**
+ * Finds the last valid line of a log. Truncates the bytes after it, such as an incomplete line, or zeros after a
+ * power failure.
+ */
 export async function recoverEnd(folder: AuditFolder): Promise<LogEnd> {
   const files = await listFiles(folder);
   const last = files.at(-1);
@@ -45,10 +48,10 @@ export async function recoverEnd(folder: AuditFolder): Promise<LogEnd> {
     const offset = Math.max(0, sizeBytes - tailBytes);
     const tail = await file.read(offset, sizeBytes - offset);
     const { line, end } = lastLineOf(tail);
-    // Without a valid line, the beginning of a longer file is kept.
+    // If the tail has no valid line, a file that is longer than the tail is not truncated.
     const validBytes = line === undefined && offset > 0 ? sizeBytes : offset + end;
     if (validBytes < sizeBytes) await file.truncate(validBytes);
-    // A killed server may have left lines without a sync, and the next line may go to another file.
+    // Syncs lines that a killed server has not synced, because the next line may go to another file.
     await file.sync();
     return {
       files,

@@ -7,18 +7,21 @@ interface TextLimits {
 
 const usual: TextLimits = { maxNames: 16, maxTextLength: 256 };
 const strict: TextLimits = { maxNames: 4, maxTextLength: 64 };
-/** The texts of a longer line are cut. */
+/** Maximum length of a line whose texts are not shortened, in characters. */
 const maxWholeLength = 1_024;
-/** A change that is still longer is written without details, and with fewer and shorter names. */
+/**
+ * Maximum length of a shortened line of a change. A longer one is written without details, and with fewer and shorter
+ * names.
+ */
 const maxChangeLength = 8 * 1024;
-/** The same for other lines. Clients without rights cause them. */
+/** The same limit for other lines. It is lower because clients without rights can cause these lines. */
 const maxOtherLength = 2 * 1024;
-/** No line has more bytes: a character has at most 3 bytes. */
+/** Maximum size of a line, in bytes. A UTF-16 code unit has at most 3 bytes in UTF-8. */
 export const maxLineBytes = 3 * maxChangeLength;
 
 export type AuditFields = Omit<AuditLine, 'seq' | 'at' | 'kind'>;
 
-/** Returns a line of JSON that ends with a line break. Long texts and lists are cut. */
+/** Returns a line of JSON that ends with a line break. Shortens long texts and lists. */
 export function encodeLine(seq: number, at: string, kind: AuditKind, fields: AuditFields): string {
   const { names = [] } = fields;
   if (names.length <= usual.maxNames) {
@@ -55,7 +58,7 @@ function shortenFields({ names, details, ...rest }: AuditFields, textLimits: Tex
   return shortened;
 }
 
-/** Returns undefined for text that is not a line of an audit log, such as a torn line. */
+/** Returns undefined for text that is not a complete line of an audit log. */
 export function decodeLine(text: string): AuditLine | undefined {
   try {
     const line = JSON.parse(text) as AuditLine;

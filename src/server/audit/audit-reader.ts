@@ -8,32 +8,32 @@ import type { AuditQuery } from '../ports.js';
 import { fileNameOf, lastLineOf } from './audit-files.js';
 import { decodeLine, maxLineBytes } from './audit-line.js';
 
-/** Each line fits into one chunk. Other work of this process runs between two chunks. */
+/** Size of a chunk, in bytes, which is larger than any line. Other work runs between two chunks. */
 const chunkBytes = 2 * maxLineBytes;
-/** A page ends after this number of read bytes, also without a wanted line. */
+/** Maximum number of bytes that are read for a page, even if no line matches. */
 const maxPageBytes = 1024 * 1024;
 const lineBreak = 10;
 
-/** What was written so far. */
+/** The written part of a log. */
 export interface WrittenLog {
-  /** Oldest first. */
+  /** Names of the files, oldest first. */
   readonly files: readonly string[];
   /** Written bytes of the last file. */
   readonly sizeBytes: number;
-  /** Greater than the number of each line. */
+  /** Number of the next line. */
   readonly nextSequence: number;
   /** Resolves after the next write. */
   readonly written: Promise<void>;
 }
 
 /**
- * `<seq>@<file>:<offset>` as text. The file and the offset save a search. They count only if a line up to `seq` ends
- * there: an older copy of the log may have been restored.
+ * A position in a log; its text form is `<seq>@<file>:<offset>`. The file and the offset avoid a search. They are
+ * used only if a line with a number up to `seq` ends there, because an older copy of the log may have been restored.
  */
 interface Position {
   readonly file: string;
   readonly offset: number;
-  /** Number of the last line before the position. Lines up to this number are left out. */
+  /** Number of the last line before the position. Lines up to this number are skipped. */
   readonly seq: number;
 }
 
@@ -42,13 +42,13 @@ interface FilePart {
   readonly from: number;
   readonly end: number;
   readonly maxBytes: number;
-  /** Lines up to this number are left out. */
+  /** Lines up to this number are skipped. */
   readonly after: number;
 }
 
 interface Page {
   readonly lines: readonly AuditLine[];
-  /** Undefined in an empty log. */
+  /** Position after the page; undefined in an empty log. */
   readonly next: Position | undefined;
   readonly isAtEnd: boolean;
 }
@@ -88,7 +88,7 @@ export class AuditReader {
     }
   }
 
-  /** A position in a removed file becomes the beginning of the oldest file. */
+  /** Returns the position after a line. If its file was removed, returns the start of the oldest file. */
   async #positionAfter(after: string): Promise<Position | undefined> {
     if (after === '') return this.#beginning();
     const [, digits, name = '', offset = '0'] = positionForm.exec(after) ?? [];
@@ -101,7 +101,7 @@ export class AuditReader {
     return file === undefined ? undefined : { file, offset: 0, seq };
   }
 
-  /** Whether a line ends at the offset whose number is at most `seq`. */
+  /** Whether a line with a number up to `seq` ends at the offset `end`. */
   async #endsLine(name: string, end: number, seq: number): Promise<boolean> {
     const { files, sizeBytes } = this.#log;
     if (!files.includes(name) || (name === files.at(-1) && end > sizeBytes)) return false;
@@ -124,7 +124,7 @@ export class AuditReader {
     return file === undefined ? undefined : { file, offset: 0, seq: 0 };
   }
 
-  /** Begins with the last file whose first line is not later. */
+  /** Returns the start of the last file whose first line is not later than `since`. */
   async #positionAt(since: number | undefined): Promise<Position | undefined> {
     if (since === undefined) return this.#beginning();
     for (const name of [...this.#log.files].reverse()) {
@@ -156,7 +156,7 @@ export class AuditReader {
         const { offset, seq } = await this.#readLines(file, part, lines, query).finally(() => file.close());
         readBytes += offset - from;
         position = { file: name, offset, seq };
-        // A file that ends with a part of a line was damaged.
+        // If nothing was read and there is a next file, this file ends with a damaged line.
         if (offset > from || next === undefined) continue;
       } else await file?.close();
       if (next === undefined) return { lines, next: position, isAtEnd: true };
@@ -169,7 +169,10 @@ export class AuditReader {
     return next === undefined && name === this.#log.files.at(-1) ? this.#log.sizeBytes : file.sizeBytes();
   }
 
-  /** Adds the wanted lines, and returns the offset after the last line that was read, and its number. */
+  /**
+   * Adds the matching lines to `lines`. Returns the offset after the last line that was read, and the number of that
+   * line.
+   */
   async #readLines(
     file: AuditFile,
     { from, end, maxBytes, after }: FilePart,
@@ -189,14 +192,15 @@ export class AuditReader {
         if (isLate && isWanted(line)) lines.push(line);
       }
       if (consumed === 0 && chunk.length < chunkBytes) break;
-      // No line is as long as a chunk. After a power failure, a file may contain as many zeros.
+      // A chunk without a line break is damaged, because lines are shorter. After a power failure, a file may contain
+      // that many zeros.
       offset += consumed === 0 ? chunk.length - maxLineBytes : consumed;
     }
     return { offset, seq };
   }
 }
 
-/** A number of a line alone is a position too. */
+/** The number of a line is also a valid position. */
 const positionForm = /^(\d{1,16})(?:@(\d{16}\.ndjson):(\d{1,15}))?$/;
 
 function formatPosition(position: Position | undefined): string {
@@ -228,6 +232,6 @@ function untilAborted(signal: AbortSignal): Promise<'ended'> {
 function positionError(after: string): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
-    `The position of the audit log must be the number of a line (seq), or the value of 'next' in the previous page; got ${quote(after)}`,
+    `The parameter after must be the number of a line (seq) of this audit log, or the value of 'next' in the previous page; got ${quote(after)}`,
   );
 }

@@ -1,26 +1,24 @@
-import type { AuditFile, AuditFolder } from '../../core/audit-folder.js';
 import type { Clock, Timer } from '../../core/clock.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 import { isoTime } from '../../core/iso-time.js';
 import type { Logger } from '../../core/logger.js';
 import type { AuditKind } from '../../protocol/audit-messages.js';
-import { fileNameOf, type LogEnd } from './audit-files.js';
 import { encodeLine, type AuditFields } from './audit-line.js';
+import { RotatedFiles, type RotatedFilesOptions } from './rotated-files.js';
 
-/** Written lines are synced after this time. */
+/** Time from a write to the sync of its lines, in ms. */
 export const syncDelayMs = 500;
-/** After a failure, a write is tried again after this time. */
+/** Time from a failed write to the next attempt, in ms. */
 export const retryDelayMs = 1_000;
-/** Lines that wait for the disk. Further lines are lost, and the log gets a gap. */
+/**
+ * Maximum size of the lines that wait for the disk, in bytes. Further lines are lost, and the log gets a line of kind
+ * `gap`.
+ */
 export const maxQueuedBytes = 4 * 1024 * 1024;
 
-export interface AuditWriterOptions {
-  readonly folder: AuditFolder;
+export interface AuditWriterOptions extends RotatedFilesOptions {
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly maxFileBytes: number;
-  readonly maxFiles: number;
-  readonly end: LogEnd;
   /** Sequence number of the first line. */
   readonly nextSequence: number;
 }
@@ -28,19 +26,19 @@ export interface AuditWriterOptions {
 interface QueuedLine {
   readonly seq: number;
   readonly text: string;
-  /** What is missing if the line is lost: for a gap, the numbers that it covers, too. */
+  /** First number that is missing if this line is lost. A line of kind `gap` also covers earlier numbers. */
   readonly from: number;
 }
 
-/** Lines that are missing, or that a power failure may take. */
+/** Lost lines, or written lines that a power failure may lose. `seq` is the number of the first one. */
 interface Missing {
   readonly seq: number;
   readonly at: string;
-  /** Whether the bytes before the gap may be missing, so that the gap begins with a line break. */
+  /** Whether the file may end with an incomplete line, so that the gap must begin with a line break. */
   readonly isInFile?: boolean;
 }
 
-/** Resolves when the lines of one batch are written. */
+/** A batch of lines; its promise resolves when they are written. */
 interface Batch {
   readonly promise: Promise<void>;
   readonly resolve: () => void;
@@ -48,14 +46,12 @@ interface Batch {
 }
 
 /**
- * Appends lines to the files of an audit log. The lines that arrive during a write form the next write. While the disk
- * fails, lines wait in memory, and a write is tried once a second.
+ * Appends lines to the files of an audit log. Lines that arrive during a write are written together afterwards. While
+ * writes fail, lines wait in memory, and a write is tried once a second.
  */
 export class AuditWriter {
   readonly #options: AuditWriterOptions;
-  readonly #files: string[];
-  #file: AuditFile | undefined;
-  #sizeBytes: number;
+  readonly #files: RotatedFiles;
   #nextSequence: number;
   #queue: QueuedLine[] = [];
   #queuedBytes = 0;
@@ -72,8 +68,7 @@ export class AuditWriter {
 
   constructor(options: AuditWriterOptions) {
     this.#options = options;
-    this.#files = [...options.end.files];
-    this.#sizeBytes = options.end.sizeBytes;
+    this.#files = new RotatedFiles(options);
     this.#nextSequence = options.nextSequence;
   }
 
@@ -81,14 +76,14 @@ export class AuditWriter {
     return this.#failure;
   }
 
-  /** Oldest first. */
+  /** Names of the files, oldest first. */
   get files(): readonly string[] {
-    return this.#files;
+    return this.#files.names;
   }
 
   /** Written bytes of the last file. */
   get sizeBytes(): number {
-    return this.#sizeBytes;
+    return this.#files.sizeBytes;
   }
 
   /** Number of the next line. */
@@ -102,8 +97,8 @@ export class AuditWriter {
   }
 
   /**
-   * Resolves when the line survives the end of this process. Rejects when the line cannot be written yet; it may be
-   * written later.
+   * Resolves when the line is written and survives a crash of this process. Rejects when it could not be written; it
+   * may still be written later.
    */
   append(kind: AuditKind, fields: AuditFields): Promise<void> {
     if (this.#isClosed) return Promise.reject(closedError());
@@ -117,7 +112,7 @@ export class AuditWriter {
     return promise;
   }
 
-  /** Resolves when the written lines survive a power failure. */
+  /** Syncs the written lines. Resolves when they survive a power failure. */
   async sync(): Promise<void> {
     await this.#running;
     await this.#sync();
@@ -133,9 +128,11 @@ export class AuditWriter {
       if (this.#queue.length > 0) await this.#write();
       await this.#sync();
     } catch (error) {
-      this.#options.logger.error(`The end of the audit log was not saved: ${errorMessage(error)}`);
+      this.#options.logger.error(
+        `The last lines of the audit log were not saved: ${errorMessage(error)}; check the disk of the server`,
+      );
     }
-    await this.#file?.close().catch(() => undefined);
+    await this.#files.close().catch(() => undefined);
     this.#written.resolve();
   }
 
@@ -152,7 +149,7 @@ export class AuditWriter {
     return true;
   }
 
-  /** Precedes the first line after lost lines by a gap. */
+  /** Adds a line of kind `gap` before the first line after lost lines. */
   #recordLost(): void {
     if (this.#lost === undefined || this.#queuedBytes > maxQueuedBytes / 2) return;
     const { seq, at, isInFile = false } = this.#lost;
@@ -160,7 +157,7 @@ export class AuditWriter {
     this.#enqueue('gap', { missingFrom: seq, since: at }, isInFile ? '\n' : '');
   }
 
-  /** Formatting a time takes a tenth of the time that a line takes. */
+  /** Returns the present time as text. Caches it, because formatting takes a tenth of the time of a line. */
   #time(): string {
     const ms = this.#options.clock.wallNow();
     if (ms !== this.#lastTime.ms) this.#lastTime = { ms, text: isoTime(ms) };
@@ -168,9 +165,9 @@ export class AuditWriter {
   }
 
   async #run(): Promise<void> {
-    // Lines of changes that are completed together share a write.
+    // Waits one microtask, so that lines of changes that end together share a write.
     await Promise.resolve();
-    // A write may include the lines of a batch that began during the write.
+    // Lines that arrive during a write may be part of it. Their batch then needs another iteration to resolve.
     while (this.#queue.length > 0 || this.#batch !== undefined) {
       const batch = this.#takeBatch();
       try {
@@ -193,17 +190,17 @@ export class AuditWriter {
     return batch;
   }
 
-  /** Writes all lines that are queued now. A line that is not written stays in the queue. */
+  /** Writes all lines that are queued at the call. If a write fails, its lines stay in the queue. */
   async #write(): Promise<void> {
     const lastSequence = this.#queue.at(-1)?.seq ?? 0;
     while ((this.#queue[0]?.seq ?? Infinity) <= lastSequence) {
-      const { count, data } = this.#nextPart();
-      if (count === 0 || this.#file === undefined) {
-        await this.#openNext();
+      const count = this.#files.countFitting(this.#queue);
+      if (count === 0 || this.#files.current === undefined) {
+        await this.#openNext(count > 0);
         continue;
       }
-      await this.#file.write(this.#sizeBytes, data);
-      this.#sizeBytes += data.length;
+      const lines = this.#queue.slice(0, count).map(({ text }) => text);
+      await this.#files.write(Buffer.from(lines.join('')));
       for (const { text, from } of this.#queue.splice(0, count)) {
         this.#queuedBytes -= text.length;
         this.#unsynced = earlier(this.#unsynced, { seq: from, at: this.#time() });
@@ -214,35 +211,11 @@ export class AuditWriter {
     this.#written = createBatch();
   }
 
-  /** The lines that fit into the current file. Each file has at least one line. */
-  #nextPart(): { readonly count: number; readonly data: Buffer } {
-    const { maxFileBytes } = this.#options;
-    let [text, bytes, count] = ['', this.#sizeBytes, 0];
-    for (const line of this.#queue) {
-      bytes += Buffer.byteLength(line.text);
-      if (bytes > maxFileBytes && (this.#sizeBytes > 0 || count > 0)) break;
-      text += line.text;
-      count += 1;
-    }
-    return { count, data: Buffer.from(text) };
-  }
-
-  /** Opens the last file of an earlier server, or creates a file. */
-  async #openNext(): Promise<void> {
-    const { folder, maxFiles } = this.#options;
-    const last = this.#files.at(-1);
-    if (this.#file === undefined && last !== undefined && this.#nextPart().count > 0) {
-      this.#file = await folder.open(last);
-      if (this.#file !== undefined) return;
-    }
+  /** @param lastHasRoom - whether the next line fits into the last file */
+  async #openNext(lastHasRoom: boolean): Promise<void> {
+    if (this.#files.current === undefined && lastHasRoom && (await this.#files.reopen())) return;
     await this.#sync();
-    await this.#file?.close();
-    this.#file = undefined;
-    const name = fileNameOf(this.#queue[0]?.seq ?? this.#nextSequence);
-    this.#file = await folder.create(name);
-    this.#sizeBytes = 0;
-    this.#files.push(name);
-    while (this.#files.length > maxFiles) await folder.remove(this.#files.shift() as string);
+    await this.#files.rotate(this.#queue[0]?.seq ?? this.#nextSequence);
   }
 
   #startSyncTimer(): void {
@@ -253,21 +226,24 @@ export class AuditWriter {
 
   async #onSyncTimer(): Promise<void> {
     this.#syncTimer = undefined;
-    const file = this.#file;
+    const file = this.#files.current;
     try {
       await this.#sync();
     } catch (error) {
-      // A file that was closed in the meantime was synced before.
-      if (!this.#isClosed && file === this.#file) this.#onFailure(error);
+      // An error of a file that was closed in the meantime is ignored, because that file was synced before.
+      if (!this.#isClosed && file === this.#files.current) this.#onFailure(error);
     }
   }
 
-  /** After a failed sync, a later sync may succeed without the lost bytes, so the log gets a gap. */
+  /**
+   * Syncs the current file. After a failed sync, the log gets a gap, because a later sync can succeed although the
+   * bytes are lost.
+   */
   async #sync(): Promise<void> {
     const unsynced = this.#unsynced;
     this.#unsynced = undefined;
     try {
-      await this.#file?.sync();
+      await this.#files.sync();
     } catch (error) {
       if (unsynced !== undefined) this.#lost = { ...earlier(this.#lost, unsynced), isInFile: true };
       throw error;
@@ -278,7 +254,7 @@ export class AuditWriter {
     if (this.#failure === undefined) {
       this.#failure = writeError(errorMessage(error), error);
       this.#options.logger.error(
-        `The audit log cannot be written: ${errorMessage(error)}. Changes are refused until it can be written; free space on the disk, or repair the disk`,
+        `The audit log cannot be written: ${errorMessage(error)}. The server rejects changes until it can be written; free space on the disk, or repair the disk`,
       );
     }
     if (this.#retryTimer !== undefined || this.#isClosed) return;
@@ -296,7 +272,7 @@ export class AuditWriter {
         await this.#write();
         await this.#sync();
         this.#failure = undefined;
-        this.#options.logger.warn('The audit log can be written again. Changes are accepted again');
+        this.#options.logger.warn('The audit log can be written again. The server accepts changes again');
       } catch (error) {
         this.#onFailure(error);
       }
@@ -311,7 +287,7 @@ function createBatch(): Batch {
   let resolve!: () => void;
   let reject!: (error: unknown) => void;
   const promise = new Promise<void>((...settle) => ([resolve, reject] = settle));
-  // A line of a refusal has no caller that waits for it.
+  // Prevents an unhandled rejection, because the lines of rejected requests have no caller that waits.
   promise.catch(() => undefined);
   return { promise, resolve, reject };
 }
@@ -319,7 +295,7 @@ function createBatch(): Batch {
 function writeError(reason: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    `The audit log cannot be written: ${reason}; the server refuses changes; free space on the disk of the server, or repair the disk; then try again`,
+    `The server rejects changes, because its audit log cannot be written: ${reason}; free space on the disk of the server or repair the disk, then try again`,
     { cause },
   );
 }
@@ -331,7 +307,7 @@ function closedError(): ClerkError {
   );
 }
 
-/** The one with the lower number, since a gap covers all numbers from there on. */
+/** Returns the one with the lower number, because a gap covers all later numbers. */
 function earlier(a: Missing | undefined, b: Missing): Missing {
   return a !== undefined && a.seq <= b.seq ? a : b;
 }

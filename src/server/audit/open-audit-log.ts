@@ -29,20 +29,20 @@ export interface AuditLogOptions {
 }
 
 /**
- * Numbers that a gap leaves out, so that no line gets the number of a line that a power failure took. More numbers would
- * run ahead of the wall clock, and a log that is restored soon after a crash would repeat them.
+ * Number of line numbers that are skipped after a gap, so that numbers of lost lines are not reused. A larger number
+ * would run ahead of the wall clock. A log that is restored soon after a crash would then reuse numbers.
  */
 const skippedNumbers = 100_000;
-/** `close` waits so long for the records of started changes. */
+/** Maximum time for which `close` waits for the records of started changes, in ms. */
 const closeWaitMs = 1_000;
 
 /**
- * Opens the audit log in a folder. Cuts a torn last line. After a crash, and after changes that were made without the
- * log, the first new line is a gap. The first number is at least the wall-clock time in ms: a log that was restored from
- * an older copy then repeats no number of the lines that it lost.
+ * Opens the audit log in a folder. Removes an incomplete last line. After a crash, or after changes without the log,
+ * the first new line has the kind `gap`. The first number is at least the wall-clock time in ms. A log that was
+ * restored from an older copy therefore does not reuse the numbers of lost lines.
  *
- * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be read or written; `FORBIDDEN` when another user
- *   owns the folder
+ * @throws {@link ClerkError} `CONFIG_INVALID` when the folder cannot be read or written; `FORBIDDEN` when another
+ *   user owns the folder
  */
 export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> {
   const { path, openFolder, incarnation, openedRevision, clock, logger, maxFileBytes, maxFiles } = options;
@@ -65,7 +65,7 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
       await writer.append('start', {
         details: { incarnation, ...(lastSequence > 0 && { previous: lastSequence }) },
       });
-      // After a power failure, the next start continues after these numbers, and repeats none of this run.
+      // Syncs the lines at once, so that after a power failure the next start continues after these numbers.
       await writer.sync();
     } catch (error) {
       await writer.close();
@@ -82,7 +82,10 @@ export async function openAuditLog(options: AuditLogOptions): Promise<AuditLog> 
   }
 }
 
-/** Whether the log was closed when the store had a revision. The store may have changed since, without the log. */
+/**
+ * Whether the last line states that the log was closed at this revision. If not, the store may have changed without
+ * the log.
+ */
 function isStopAt(line: AuditLine | undefined, revision: number): boolean {
   return line?.kind === 'stop' && (line.revision === undefined || line.revision === String(revision));
 }
@@ -94,7 +97,7 @@ class FileAuditLog implements AuditLog {
   readonly #refusals: RefusalWindow;
   readonly #tickets: TicketWindow;
   #startedChanges = 0;
-  /** Resolves when no change is started. */
+  /** Resolves when no started change is left. */
   #recorded = withResolver();
 
   constructor(
@@ -164,5 +167,5 @@ function withResolver(): { readonly promise: Promise<void>; readonly resolve: ()
 }
 
 function noop(): void {
-  // The writer logs a failure, and writes the line later.
+  // The writer has logged the failure, and writes the line later.
 }

@@ -6,11 +6,14 @@ import type { AuditEntry } from '../ports.js';
 import type { AuditFields } from './audit-line.js';
 
 export const windowMs = 60_000;
-/** Requests of one client with one error code that are recorded whole in each minute. */
+/** Maximum number of requests of one client with one error code that get their own line, per minute. */
 export const maxWholePerClient = 10;
-/** Requests of all clients that are recorded whole in each minute. */
+/** Maximum number of requests of all clients that get their own line, per minute. */
 export const maxWhole = 500;
-/** Clients and error codes that are counted apart in each minute. The others are counted by error code. */
+/**
+ * Maximum number of pairs of client and error code that are counted separately, per minute. Further clients share one
+ * count per error code.
+ */
 export const maxCounts = 500;
 
 type Append = (kind: AuditKind, fields: AuditFields) => void;
@@ -25,8 +28,8 @@ interface Count {
 }
 
 /**
- * Limits how many lines refused requests cause. The first requests of a client in a minute are recorded whole. The
- * others are counted, and each count becomes one line at the end of the minute.
+ * Limits the number of lines that rejected requests cause. The first requests of a client in a minute each get a
+ * line. Further requests are counted, and each count becomes one line at the end of the minute.
  */
 export class RefusalWindow {
   readonly #clock: Clock;
@@ -56,7 +59,7 @@ export class RefusalWindow {
     count.further += 1;
   }
 
-  /** Appends the counts, and begins a new minute with the next request. */
+  /** Appends a line for each count. The next request starts a new minute. */
   flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;

@@ -6,7 +6,9 @@ import type { AuditEntry } from '../ports.js';
 import type { AuditFields } from './audit-line.js';
 
 export const ticketWindowMs = 3_600_000;
-/** Keys and services that are counted apart in each hour. Tickets of the others have one common count. */
+/**
+ * Maximum number of pairs of key and service that are counted separately, per hour. Further tickets share one count.
+ */
 export const maxTicketCounts = 2_000;
 
 interface Count {
@@ -16,9 +18,9 @@ interface Count {
 }
 
 /**
- * Limits how many lines issued tickets cause: a clerk requests one for each service every few minutes. In each hour, the
- * first ticket of a key for a service is recorded whole. The others are counted, and each count becomes one line at the
- * end of the hour.
+ * Limits the number of lines that issued tickets cause, because each client requests a ticket per service every few
+ * minutes. The first ticket of a key for a service in an hour gets a line. Further tickets are counted, and each
+ * count becomes one line at the end of the hour.
  */
 export class TicketWindow {
   readonly #clock: Clock;
@@ -50,7 +52,7 @@ export class TicketWindow {
     count.further += 1;
   }
 
-  /** Appends the counts, and begins a new hour with the next ticket. */
+  /** Appends a line for each count. The next ticket starts a new hour. */
   flush(): void {
     this.#timer?.cancel();
     this.#timer = undefined;

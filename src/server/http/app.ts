@@ -2,6 +2,7 @@ import { RESPONSE_ALREADY_SENT } from '@hono/node-server/utils/response';
 import type { HttpBindings } from '@hono/node-server';
 import type { IncomingMessage } from 'node:http';
 import { Hono, type Context } from 'hono';
+import type { Clock } from '../../core/clock.js';
 import { quote } from '../../core/describe-value.js';
 import { paths } from '../../protocol/paths.js';
 import { auditRoute } from './audit-route.js';
@@ -21,7 +22,7 @@ import {
 import { validateInput } from './validate-input.js';
 import type { Metrics } from './metrics.js';
 import { openApiDocument } from './openapi.js';
-import { parseQuery, queryPairs } from './query.js';
+import { checkNoQuery, checkQueryKeys, parseQuery, queryPairs } from './query.js';
 import { HttpError } from './http-error.js';
 import { identityRoutes } from './identity-routes.js';
 import { withAuditProblem } from './request-audit.js';
@@ -30,31 +31,49 @@ import { runRoute } from './run-route.js';
 import { provedKeyOf, registryKeysOf, type Security } from './security.js';
 import type { EnrolResponse } from '../../protocol/identity-messages.js';
 import { enrolRequest } from '../../protocol/identity-schemas.js';
-import { watchEditRequest, watchRequest } from '../../protocol/request-schemas.js';
+import { importOptions, watchEditRequest, watchRequest } from '../../protocol/request-schemas.js';
 import { exportChunks, readImport } from './import-export.js';
 import type { OpenWatches, WatchClient } from './open-watches.js';
+import { TransferSlots } from './transfer-slots.js';
 
 export interface AppOptions {
   readonly http: HttpContext;
   readonly watches: OpenWatches;
   readonly metrics: Metrics;
   readonly connectionCount: () => number;
+  readonly clock: Pick<Clock, 'now'>;
 }
+
+/** Paths of GET routes whose handlers check the query. All other routes reject a query. */
+const routesWithQuery: ReadonlySet<string> = new Set([
+  ...[...routes, auditRoute, ...identityRoutes].map(({ path }) => path),
+  paths.watch,
+]);
 
 type Env = { Bindings: HttpBindings };
 type RouteHandler = (context: Context<Env>) => Response | Promise<Response>;
 
-/** An unknown path gets status 404, and a wrong method gets status 405. */
-export function createApp({ http, watches, metrics, connectionCount }: AppOptions): Hono<Env> {
+/**
+ * Creates the HTTP application with all routes. Responds to an unknown path with status 404, and to a wrong method
+ * with 405.
+ */
+export function createApp({ http, watches, metrics, connectionCount, clock }: AppOptions): Hono<Env> {
   const app = new Hono<Env>();
   const allowedMethods = new Map<string, string[]>();
   const { names, security } = http;
 
-  const addRoute = (method: 'GET' | 'POST', path: string, handler: RouteHandler): void => {
+  /** @param hasQuery - whether the handler checks the query itself */
+  const addRoute = (
+    method: 'GET' | 'POST',
+    path: string,
+    handler: RouteHandler,
+    hasQuery = method === 'GET' && routesWithQuery.has(path),
+  ): void => {
     allowedMethods.set(path, [...(allowedMethods.get(path) ?? []), method]);
     app.on(method, path, async (context) => {
       const { incoming } = context.env;
       if (method === 'GET') checkNoBody(incoming);
+      if (!hasQuery) checkNoQuery(incoming.url ?? '');
       return handler(context);
     });
   };
@@ -114,7 +133,9 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
     return jsonResponse({});
   });
 
+  const openExports = new TransferSlots(clock, 'exports');
   addRoute('GET', paths.export, async ({ env }) => {
+    openExports.acquire(env.outgoing);
     const chunks = await exportChunks(queriesOf(http, env.incoming));
     const encoder = new TextEncoder();
     let next = 0;
@@ -127,15 +148,22 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
     });
     return new Response(stream, { headers: responseHeaders(http, 'application/x-ndjson') });
   });
-  addRoute('POST', paths.import, async ({ env }) => {
+  const openImports = new TransferSlots(clock, 'imports');
+  const importLines: RouteHandler = async ({ env }) => {
+    const query = parseQuery(env.incoming.url ?? '');
+    checkQueryKeys(query, Object.keys(importOptions.shape));
+    const options = validateInput(importOptions, query, 'The query');
     checkContentType(env.incoming, 'lines');
+    const protect = openImports.acquire(env.outgoing);
     const lines = await readImport(env.incoming);
+    protect();
     const { names: changes, caller } = createRouteContext(http, env.incoming, env.outgoing);
-    const operate = (): unknown => changes.importLines(lines, caller);
-    return jsonResponse(
-      await (http.audit?.run(paths.import, lines, env.incoming, caller, operate) ?? operate()),
-    );
-  });
+    const operate = (): unknown => changes.importLines(lines, caller, options);
+    // A dry run changes nothing, so it is not recorded.
+    const audit = options.dryRun === true ? undefined : http.audit;
+    return jsonResponse(await (audit?.run(paths.import, lines, env.incoming, caller, operate) ?? operate()));
+  };
+  addRoute('POST', paths.import, importLines, true);
 
   if (security !== undefined)
     addRoute('POST', paths.enroll, async ({ env }) =>
@@ -177,7 +205,7 @@ export function createApp({ http, watches, metrics, connectionCount }: AppOption
   return app;
 }
 
-/** Enrols the key of the connection, which need not be enrolled yet. */
+/** Enrols the key of the TLS connection. */
 async function enrol(http: HttpContext, security: Security, incoming: IncomingMessage): Promise<unknown> {
   const { pin } = provedKeyOf(security, incoming);
   const request = validateInput(enrolRequest, await readJson(incoming));
@@ -209,18 +237,18 @@ function watchClientOf(http: HttpContext, incoming: IncomingMessage): WatchClien
   };
 }
 
-/** An open server has no routes with these paths. */
+/** Paths that only a secured server has. */
 const securedPaths: ReadonlySet<string> = new Set([paths.enroll, ...identityRoutes.map(({ path }) => path)]);
 
 /**
- * The error for an unknown path. The code is `CONFIG_INVALID`: from `NAME_NOT_FOUND`, a client would conclude that a
+ * Returns the error for an unknown path. The code is not `NAME_NOT_FOUND`, because a client would conclude that a
  * name does not exist.
  */
 export function routeNotFound(path?: string): HttpError {
   if (path !== undefined && securedPaths.has(path))
     return new HttpError(
       'FORBIDDEN',
-      'This registry is not secured, so it has no keys and rights; secure its data folder with clerk init',
+      'This registry is not secured, so it has no keys and rights; stop the server and secure the registry with clerk init',
       403,
     );
   return new HttpError(
@@ -241,7 +269,7 @@ function methodNotAllowed(method: string, path: string, allowed: readonly string
   );
 }
 
-/** Parses `<incarnation>:<revision>`. Ignores a mark, which was checked on arrival of the request. */
+/** Parses `<incarnation>:<revision>`. Ignores the mark, which was already checked when the request arrived. */
 function parseLastEventId(id: string): { incarnation: string; revision: string } {
   const [incarnation = '', revision = ''] = id.split(':', 2);
   return { incarnation, revision };

@@ -10,9 +10,9 @@ import type { RequestAudit } from './request-audit.js';
 import { route, type RouteContext } from './routes.js';
 
 const defaultLines = 100;
-/** A waiting client gets a response before its connection is idle for too long. */
+/** Maximum wait of a request, in ms. It must be shorter than the idle timeout of the connection. */
 const maxWaitMs = 20_000;
-/** Waiting requests of one principal. */
+/** Maximum number of waiting requests of one principal. */
 const maxReaders = 16;
 
 export const auditRoute = route({
@@ -67,7 +67,8 @@ function filterOf(
   const isVisible = (each: string): boolean =>
     (each === name || each.startsWith(`${name}/`)) &&
     (secured === undefined || (isName(each) && !each.startsWith('/#') && secured.rights.has(each, 'admin')));
-  // Names beyond those that a line lists may be hidden.
+  // `nameCount` is set if a line does not list all its names. Such a line is omitted, because the other names may be
+  // hidden.
   return (line) =>
     isOfPrincipal(line) &&
     line.nameCount === undefined &&
@@ -80,7 +81,7 @@ async function whileReading<T>(audit: RequestAudit, principal: string, read: () 
   if (!audit.readers.tryAcquire(principal, maxReaders))
     throw new HttpError(
       'LIMIT_EXCEEDED',
-      `At most ${maxReaders} requests of one principal can wait for lines of the audit log; end one of them`,
+      `A principal can have at most ${maxReaders} requests that wait for lines of the audit log; end one of these requests first`,
     );
   try {
     return await read();

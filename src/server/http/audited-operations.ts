@@ -3,16 +3,16 @@ import { isObject } from '../../core/is-object.js';
 import type { AuditDetail } from '../../protocol/audit-messages.js';
 import { paths } from '../../protocol/paths.js';
 
-/** What the audit log records of a change. Only the listed fields are recorded, so that no secret is. */
+/** What the audit log records of a change. Records only the listed fields, so that no secret gets into the log. */
 export interface AuditedOperation {
   readonly name: string;
-  /** The right that the change needs on the first of its names. */
+  /** Right that the change requires on its first name. */
   readonly right?: AccessRight;
-  /** What allows the change in place of a right. */
+  /** Returns what permits the change, if it is not a right. */
   readonly grantedBy?: (request: unknown) => string;
   readonly requestFields?: readonly string[];
   readonly responseFields?: readonly string[];
-  /** Whether the response reports a change. Default: always. */
+  /** Whether the response reports a change. Default: always true. */
   readonly isChange?: (response: Readonly<Record<string, unknown>>) => boolean;
 }
 
@@ -27,7 +27,16 @@ export const auditedOperations: ReadonlyMap<string, AuditedOperation> = new Map(
     },
   ],
   [paths.link, { name: 'link', right: 'write', requestFields: ['target', 'guaranteedMs', 'whenExpired'] }],
-  [paths.directory, { name: 'directory', right: 'write', responseFields: ['id'] }],
+  [
+    paths.directory,
+    {
+      name: 'directory',
+      right: 'write',
+      requestFields: ['guaranteedMs', 'whenExpired'],
+      responseFields: ['id'],
+    },
+  ],
+  [paths.cancel, { name: 'cancel', right: 'write', requestFields: ['recursive'] }],
   [paths.move, { name: 'move', right: 'write', requestFields: ['whenExpired'] }],
   [paths.remove, { name: 'remove', right: 'write', requestFields: ['recursive', 'force', 'whenExpired'] }],
   [
@@ -74,7 +83,10 @@ function enrolmentOf(request: unknown): string {
   return 'rotate' in request ? 'former key' : 'ticket' in request ? 'launch ticket' : 'token';
 }
 
-/** The name of the operation of a request, for a log line. The text of an unknown path is not recorded. */
+/**
+ * Returns the name of an operation for a log line. For an unknown path, returns `unknown` and not the text of the
+ * client.
+ */
 export function operationName(method: string, path: string): string {
   const operation = method === 'POST' ? auditedOperations.get(path) : undefined;
   if (operation !== undefined) return operation.name;
@@ -83,17 +95,20 @@ export function operationName(method: string, path: string): string {
 
 const knownPaths: ReadonlySet<string> = new Set(Object.values(paths));
 
-/** Fields of a request that contain names. The right counts on the first of them. */
+/**
+ * Fields of a request that contain names, in the order in which they are recorded. The right is required on the first
+ * name.
+ */
 const nameFields = ['name', 'from', 'to', 'service', 'path', 'glob', 'globs'] as const;
 
-/** Returns the names in a request, which need not be valid. */
+/** Returns the names in a request. The request is not validated yet, so the names may be invalid. */
 export function namesIn(request: unknown): readonly string[] {
   if (Array.isArray(request)) return request.flatMap(namesIn);
   if (!isObject(request)) return [];
   const names: string[] = [];
   for (const field of nameFields) if (request[field] !== undefined) names.push(...textsOf(request[field]));
   if (request.renewals !== undefined) names.push(...namesIn(request.renewals));
-  // Beside another name, the principal is a detail of the request.
+  // The principal counts as the name only if the request has no other name.
   return names.length > 0 ? names : textsOf(request.principal);
 }
 
@@ -102,7 +117,7 @@ function textsOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
-/** Adds fields of a request or response. Of a launch rule, only the manifest is added. */
+/** Adds fields of a request or response to an entry. Of a launch rule, adds only the manifest. */
 export function addDetails(
   entry: { details?: Readonly<Record<string, AuditDetail>> },
   source: unknown,

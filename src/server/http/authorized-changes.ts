@@ -1,9 +1,11 @@
 import type {
+  CancelRequest,
   ChangeResponse,
   DefineRequest,
   DirectoryRequest,
   DirectoryResponse,
   ExportLine,
+  ImportOptions,
   ImportResponse,
   LinkRequest,
   MoveRequest,
@@ -20,15 +22,25 @@ import type { StatusResponse } from '../../protocol/status-messages.js';
 import type { Caller, NameService } from '../ports.js';
 import type { RequestRights } from './request-rights.js';
 
-/** The operations of the name service that routes use beside the queries. */
+/** The operations of the name service for changes, as routes use them. */
 export type NameChanges = { status(): StatusResponse } & Pick<
   NameService,
-  'define' | 'link' | 'directory' | 'move' | 'remove' | 'register' | 'renew' | 'withdraw' | 'importLines'
+  | 'define'
+  | 'link'
+  | 'directory'
+  | 'move'
+  | 'cancel'
+  | 'remove'
+  | 'register'
+  | 'prepareRenewals'
+  | 'renew'
+  | 'withdraw'
+  | 'importLines'
 >;
 
 /**
- * Refuses a change without the right before the change is planned, so that the error names only what the client has
- * named. The name service checks the rights again in the plan of the change, because links may have changed.
+ * Checks the rights for a change before it is planned, so that the error contains only names of the request. The plan
+ * of the change checks the rights again, because links may have changed in between.
  */
 export class AuthorizedChanges implements NameChanges {
   readonly #names: NameChanges;
@@ -39,11 +51,11 @@ export class AuthorizedChanges implements NameChanges {
     this.#rights = rights;
   }
 
-  /** Totals would tell how many names are hidden from the caller. */
+  /** Omits the totals without the right `read` on `/`, because they would reveal the number of hidden names. */
   status(): StatusResponse {
     const status = this.#names.status();
     if (this.#rights.has('/', 'read')) return status;
-    const { services: _, endpoints: _e, links: _l, watches: _w, ...rest } = status;
+    const { services: _, endpoints: _e, links: _l, watches: _w, scheduled: _s, ...rest } = status;
     return rest;
   }
 
@@ -68,14 +80,23 @@ export class AuthorizedChanges implements NameChanges {
     return this.#names.move(request, caller);
   }
 
+  async cancel(request: CancelRequest, caller?: Caller): Promise<ChangeResponse> {
+    this.#rights.requireWrite(request.name);
+    return this.#names.cancel(request, caller);
+  }
+
   async remove(request: RemoveRequest, caller?: Caller): Promise<ChangeResponse> {
     this.#rights.requireWrite(request.name);
     return this.#names.remove(request, caller);
   }
 
-  async importLines(lines: readonly ExportLine[], caller?: Caller): Promise<ImportResponse> {
+  async importLines(
+    lines: readonly ExportLine[],
+    caller?: Caller,
+    options?: ImportOptions,
+  ): Promise<ImportResponse> {
     for (const line of lines) if (line.kind !== 'access') this.#rights.requireWrite(line.name);
-    return this.#names.importLines(lines, caller);
+    return this.#names.importLines(lines, caller, options);
   }
 
   async register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse> {
@@ -85,6 +106,10 @@ export class AuthorizedChanges implements NameChanges {
 
   renew(request: RenewRequest, caller?: Caller): RenewResponse {
     return this.#names.renew(request, caller);
+  }
+
+  prepareRenewals(request: RenewRequest): Promise<void> | undefined {
+    return this.#names.prepareRenewals(request);
   }
 
   async withdraw(request: WithdrawRequest, caller?: Caller): Promise<ChangeResponse> {

@@ -5,13 +5,14 @@ import type {
   StopRequest,
   StopResponse,
 } from '../../protocol/launch-messages.js';
+import type { LaunchRule } from '../../protocol/naming-messages.js';
 import type { OutdatedInstance } from '../../protocol/status-messages.js';
 import type { Launcher } from '../ports.js';
 import type { RequestRights } from './request-rights.js';
 
-export type RouteLauncher = Pick<Launcher, 'launch' | 'stop' | 'reset' | 'outdated'>;
+export type RouteLauncher = Pick<Launcher, 'launch' | 'stop' | 'reset' | 'outdated' | 'checkRule'>;
 
-/** The launcher for one caller, which needs the right `launch` on the service. */
+/** The launcher as one caller may use it. The caller needs the right `launch` on the service. */
 export class AuthorizedLauncher implements RouteLauncher {
   readonly #launcher: RouteLauncher;
   readonly #rights: RequestRights;
@@ -34,6 +35,14 @@ export class AuthorizedLauncher implements RouteLauncher {
   async reset(request: ResetRequest, signal?: AbortSignal): Promise<LaunchResponse> {
     this.#rights.require(request.name, 'launch');
     return this.#launcher.reset(request, signal);
+  }
+
+  /**
+   * Skips the check for a caller without the right `write`, so that its error reveals nothing about the manifest. The
+   * change itself is rejected later.
+   */
+  checkRule(name: string, rule: LaunchRule): void {
+    if (this.#rights.has(name, 'write')) this.#launcher.checkRule(name, rule);
   }
 
   outdated(): readonly OutdatedInstance[] {

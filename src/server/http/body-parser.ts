@@ -1,9 +1,9 @@
 /**
- * Reads request bodies. A body must be uncompressed UTF-8. A body above the size limit is rejected without waiting
- * for its end.
+ * Reads request bodies. A body must be uncompressed UTF-8. A body above the size limit is rejected before all of it
+ * is received.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [A8](../../../docs/guarantees.md#a8),
- *   [C8.2](../../../docs/guarantees.md#c8-2)
+ * [C8.2](../../../docs/guarantees.md#c8-2)
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
@@ -32,7 +32,7 @@ export function checkContentType({ headers }: IncomingMessage, format: 'json' | 
     );
 }
 
-/** Throws if a GET or HEAD request has a body. The connection is then closed, because the body is unread. */
+/** Throws if a GET or HEAD request has a body. The error closes the connection, because the body is not read. */
 export function checkNoBody({ headers, method }: IncomingMessage): void {
   const length = headers['content-length'];
   if (headers['transfer-encoding'] === undefined && (length === undefined || length === '0')) return;
@@ -53,7 +53,7 @@ function bodyTooLarge(maxBytes: number): HttpError {
 }
 
 /**
- * If `onChunk` throws, the rest of the body is not read.
+ * Reads a body in chunks. If `onChunk` throws, ignores the other chunks and rejects with the error.
  *
  * @throws {@link ClerkError} `BODY_TOO_LARGE`; `CONFIG_INVALID` when the body is incomplete
  */
@@ -83,7 +83,7 @@ export function readChunks(
         reject(
           new HttpError(
             'CONFIG_INVALID',
-            'The body must be complete; the client closed the connection before the end of the body',
+            'The body is incomplete, because the client closed the connection; send the whole body',
           ),
         );
     });

@@ -8,12 +8,12 @@ export interface PrincipalMasks {
   readonly ipv6PrefixLength: number;
 }
 
-/** A process can use each loopback address, so all of them are one principal. */
+/** Principal of all loopback addresses. They count as one, because a process can use any of them. */
 const loopbackPrincipal = 'address:loopback';
 
 /**
- * Names the principals of a server without authentication: each range of addresses is one, and so are all loopback
- * addresses together. The name is the range, such as `address:10.0.0.1` or `address:2001:db8::/64`.
+ * Returns the principals of clients at an open server. A principal is a range of addresses, such as
+ * `address:10.0.0.1` or `address:2001:db8::/64`. All loopback addresses are one principal.
  *
  * @see [A12](../../../docs/guarantees.md#a12)
  */
@@ -25,7 +25,7 @@ export class ClientPrincipals {
     this.#masks = masks;
   }
 
-  /** @param connection - its name is computed once */
+  /** @param connection - connection of the client; the result is cached per connection */
   of(connection: { readonly remoteAddress?: string | undefined }): string {
     let name = this.#names.get(connection);
     if (name === undefined) this.#names.set(connection, (name = this.named(connection.remoteAddress)));
@@ -49,7 +49,7 @@ export class ClientPrincipals {
   }
 }
 
-/** Sets the bits after the first `length` to 0. Each number has `bits` bits. */
+/** Sets all bits after the first `length` bits to 0. Each number has `bits` bits. */
 function maskedNumbers(numbers: readonly number[], bits: number, length: number): readonly number[] {
   return numbers.map((number, i) => {
     const dropped = Math.min(bits, Math.max(0, (i + 1) * bits - length));
@@ -57,7 +57,10 @@ function maskedNumbers(numbers: readonly number[], bits: number, length: number)
   });
 }
 
-/** @param address - as the operating system shows it, without an IPv4 part; may end with a zone such as `%eth0` */
+/**
+ * @param address - address in the form of the operating system, without an IPv4 part; may end with a zone such as
+ *   `%eth0`
+ */
 function groupsOf(address: string): readonly number[] {
   const [text = ''] = address.split('%');
   const [head = '', tail] = text.split('::');
@@ -68,7 +71,7 @@ function groupsOf(address: string): readonly number[] {
   return [...start, ...new Array<number>(Math.max(0, 8 - start.length - end.length)).fill(0), ...end];
 }
 
-/** The groups of 0 at the end become `::`. */
+/** Formats the groups of an IPv6 address. Zero groups at the end become `::`. */
 function textOf(groups: readonly number[]): string {
   const length = groups.findLastIndex((group) => group !== 0) + 1;
   const start = groups.slice(0, length).map((group) => group.toString(16));

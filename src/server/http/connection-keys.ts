@@ -5,13 +5,13 @@ import type { KeyPin } from '../../core/key-pin.js';
 
 export interface ProvedKey {
   readonly pin: KeyPin;
-  /** DER in base64. */
+  /** Certificate of the client, as DER in base64. */
   readonly cert: string;
 }
 
 /**
- * Reads the key of a connection once, because parsing a certificate is slow. On a resumed session, Node returns the
- * certificate of the first handshake.
+ * Returns the client key of a TLS connection. Reads it once per connection, because parsing a certificate is slow.
+ * For a resumed session, Node returns the certificate of the first handshake.
  *
  * @see [C7.6](../../../docs/guarantees.md#c7-6)
  */
@@ -29,7 +29,7 @@ export class ConnectionKeys {
     return key === 'none' ? undefined : key;
   }
 
-  /** A key that cannot be enrolled counts as no key. */
+  /** Returns `none` also for a key of a kind that cannot be enrolled. */
   #read(socket: Socket): ProvedKey | 'none' {
     const raw = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined;
     const pin = raw && this.#keyTools.enrollablePinOf(raw);

@@ -12,15 +12,15 @@ import {
   sendError,
   type HttpContext,
 } from './request-context.js';
-import { parseQuery } from './query.js';
+import { checkNoQuery, parseQuery } from './query.js';
 import { routes, type Route } from './routes.js';
 import { runRoute } from './run-route.js';
 
 type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /**
- * Returns handlers for the most frequent requests: lookup, registration and renewal, and tickets in a secured server.
- * The handlers skip hono, and give the same responses as the routes. Their keys are `METHOD PATH`.
+ * Returns handlers for the most frequent requests by `METHOD PATH`: lookup, registration, renewal, and tickets of a
+ * secured server. They bypass hono for speed, and send the same responses as the routes.
  */
 export function fastPathHandlers(http: HttpContext): ReadonlyMap<string, FastPathHandler> {
   const posts = [paths.register, paths.renew, ...(http.security === undefined ? [] : [paths.tickets])];
@@ -50,7 +50,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
         http.lookups.record(callerOf(http, incoming).principal, name);
         sendJson(http, outgoing, responseJson);
       } else {
-        // Unknown names and other forms of the query are left to the general route.
+        // Unknown names and other forms of the query need the general route.
         const query = parseQuery(incoming.url ?? '');
         sendJson(
           http,
@@ -64,7 +64,7 @@ function resolveHandler(http: HttpContext): FastPathHandler {
   };
 }
 
-/** Returns undefined for a target that needs the general query parser. */
+/** Returns the name in the target of a lookup; undefined if the query needs the general parser. */
 function nameFromTarget(target: string): string | undefined {
   if (!target.startsWith(resolvePrefix)) return undefined;
   const text = target.slice(resolvePrefix.length);
@@ -81,6 +81,7 @@ function postHandler(http: HttpContext, route: Route): FastPathHandler {
   return (incoming, outgoing) => {
     readJson(incoming)
       .then(async (input) => {
+        checkNoQuery(incoming.url ?? '');
         const result = await runRoute(http, route, input, incoming, outgoing);
         if (route.path === paths.renew)
           keepRoom(http, incoming, input as RenewRequest, result as RenewResponse);
@@ -90,13 +91,13 @@ function postHandler(http: HttpContext, route: Route): FastPathHandler {
   };
 }
 
-/** The connection of a service stays open while the server closes others. One renewed lease is enough. */
+/** Protects the connection of a service at the connection limit. One renewed lease is sufficient for this. */
 function keepRoom(
-  { room }: HttpContext,
+  { limiter }: HttpContext,
   { socket }: IncomingMessage,
   { renewals }: RenewRequest,
   { results }: RenewResponse,
 ): void {
   const renewed = renewals[results.indexOf('renewed')];
-  if (renewed !== undefined) room.onRenewal(socket, `${renewed.name} ${renewed.id}`);
+  if (renewed !== undefined) limiter.onRenewal(socket, `${renewed.name} ${renewed.id}`);
 }

@@ -7,8 +7,8 @@ import { HttpError } from './http-error.js';
 const maxCachedHosts = 256;
 
 /**
- * Rejects requests that a browser sends for a web page of another site. The header `Host` detects DNS rebinding, and
- * the header `Origin` detects CSRF. IP addresses are accepted as `Host`, because a page cannot rebind an IP address.
+ * Rejects requests that a browser sends for a page of another site. The check of `Host` prevents DNS rebinding, and
+ * the check of `Origin` prevents CSRF. IP addresses are accepted as `Host`, because DNS rebinding needs a host name.
  * On loopback, this check is the only access control.
  *
  * @see [A25](../../../docs/guarantees.md#a25)
@@ -17,9 +17,7 @@ export class HostCheck {
   readonly #allowedHosts: ReadonlySet<string>;
   readonly #acceptedHosts = new Set<string>();
 
-  /**
-   * @param allowedHosts - host names, without port, that are accepted in addition to IP addresses and loopback names
-   */
+  /** @param allowedHosts - host names without port; accepted in addition to IP addresses and loopback names */
   constructor(allowedHosts: readonly string[]) {
     this.#allowedHosts = new Set(allowedHosts.map((host) => host.toLowerCase()));
   }

@@ -6,7 +6,7 @@ export class HttpError extends ClerkError {
   readonly status: number;
   readonly headers: Readonly<Record<string, string>>;
 
-  /** @param code - any code except `NAME_NOT_FOUND`, from which a client would conclude that a name does not exist */
+  /** @param code - any code except `NAME_NOT_FOUND`, because a client would conclude that a name does not exist */
   constructor(
     code: ClerkErrorCode,
     message: string,
@@ -26,13 +26,13 @@ export interface ErrorResponse {
 }
 
 /**
- * The response omits the details of an unexpected error, which the log contains.
+ * Returns the response for an error. The details of an unexpected error go only to the log.
  *
  * @see [A7](../../../docs/guarantees.md#a7), [C8.4](../../../docs/guarantees.md#c8-4)
  */
 export function toErrorResponse(error: unknown, logger: Logger): ErrorResponse {
   if (isClerkError(error)) {
-    // The client has disconnected, so the response is not sent.
+    // The client has disconnected, so nothing receives this response.
     if (error.code === 'ABORTED')
       return { status: 503, body: JSON.stringify(encodeError(error)), headers: {} };
     const status = error instanceof HttpError ? error.status : httpStatusOf(error.code);

@@ -13,13 +13,13 @@ import { createApp, routeNotFound } from './app.js';
 import { rejectMalformed } from './reject-malformed.js';
 import { sendError, type HttpContext } from './request-context.js';
 import { ClientPrincipals, type PrincipalMasks } from './client-principals.js';
-import { ConnectionRoom } from './connection-room.js';
+import { ConnectionLimiter } from './connection-limiter.js';
 import { HostCheck } from './host-check.js';
 import { closeIdleAfterSending } from './idle-connections.js';
 import { fastPathHandlers } from './fast-path.js';
-import { LimitLog } from './limit-log.js';
+import { LimitWarnings } from './limit-warnings.js';
 import { listenAtIpv6Loopback } from './loopback-listener.js';
-import { maxWaitingRequests, SerialRequests } from './serial-requests.js';
+import { maxWaitingRequests, PipelinedRequests } from './pipelined-requests.js';
 import { createHttpServer, replaceKey } from './tls-server.js';
 import { MeteredResponse, UnsentResponses } from './unsent-responses.js';
 import type { Metrics } from './metrics.js';
@@ -41,26 +41,26 @@ export interface HttpServerOptions {
   readonly allowedHosts: readonly string[];
   readonly maxWatches: number;
   readonly maxConnections: number;
-  /** Principals of a server without authentication. */
+  /** Address ranges of the principals of an open server. */
   readonly masks: PrincipalMasks;
-  /** Makes the server an HTTPS server that checks keys and rights. */
+  /** If set, the server uses HTTPS, and checks keys and rights. */
   readonly security?: Security | undefined;
-  /** Records changes and refusals. */
+  /** Audit log for changes and rejected requests. */
   readonly audit?: AuditLog | undefined;
-  /** Whether each response says that the server has no authentication. Default false. */
+  /** Whether each response has the header `clerk-insecure`, because the server has no authentication. Default false. */
   readonly isInsecure?: boolean;
 }
 
 export interface RunningHttpServer {
   readonly port: number;
-  /** Ends all watches, waits up to 5 s until each request is answered and the response sent, then closes all connections. */
+  /** Ends all watches. Waits up to 5 s for the responses of open requests, then closes all connections. */
   close(): Promise<void>;
 }
 
 const closeGraceMs = 5_000;
-/** Applies to the responses of all connections together. */
-const maxUnsentBytes = 64 * 1024 * 1024;
-/** A connection with a request is closed after this time without a sent or received byte. */
+/** Maximum size of the responses of all connections that clients have not read, in bytes. */
+export const maxUnsentBytes = 64 * 1024 * 1024;
+/** Time without a sent or received byte after which a connection with an open request is closed, in ms. */
 const socketTimeoutMs = 30_000;
 /** Paths that a client without an enrolled key may use. */
 const openPaths: ReadonlySet<string> = new Set([paths.health, paths.enroll]);
@@ -74,25 +74,25 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   const { names, launcher, runtime, metrics, logger, security, isInsecure = false } = options;
   const { maxConnections } = options;
   const principals = new ClientPrincipals(options.masks);
-  const limitLog = new LimitLog(runtime, logger);
+  const limitWarnings = new LimitWarnings(runtime, logger);
   const recordLimit = (socket: Pick<Socket, 'remoteAddress'>, message: string): void =>
-    limitLog.record(principals.of(socket), new ClerkError('LIMIT_EXCEEDED', message));
-  const room = new ConnectionRoom({
+    limitWarnings.record(principals.of(socket), new ClerkError('LIMIT_EXCEEDED', message));
+  const limiter = new ConnectionLimiter({
     maxConnections,
     principalOf: (socket) => principals.of(socket),
-    onClosed: (principal) => limitLog.record(principal, connectionLimitError(maxConnections)),
+    onClosed: (principal) => limitWarnings.record(principal, connectionLimitError(maxConnections)),
   });
   const closing = new AbortController();
-  // Each waiting request adds a listener.
+  // Disables the warning of Node, because each waiting request adds a listener.
   allowListeners(closing.signal, 0);
   const http: HttpContext = {
     names,
     launcher,
     logger,
-    limitLog,
+    limitWarnings,
     lookups: new RecentLookups(runtime, (name) => names.canonicalOf(name)),
     principals,
-    room,
+    limiter,
     closing: closing.signal,
     security,
     audit: options.audit && new RequestAudit({ log: options.audit, names, security }),
@@ -105,7 +105,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
       `The responses that clients have not read reached ${maxUnsentBytes} bytes, which is the maximum; the connection that has not read for the longest time was closed`,
     ),
   );
-  const serial = new SerialRequests(new SliceQueue(runtime), ({ socket }) =>
+  const pipelined = new PipelinedRequests(new SliceQueue(runtime), ({ socket }) =>
     recordLimit(
       socket,
       `A connection had ${maxWaitingRequests} requests waiting for the response to an earlier one, which is the maximum; the connection was closed`,
@@ -117,13 +117,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   const server = createHttpServer(security?.registryKey.credentials);
   server.timeout = socketTimeoutMs;
   closeIdleAfterSending(server);
-  // Called before the listener of node:tls, which begins the handshake.
-  server.prependListener('connection', (socket: Socket) => room.add(socket));
+  // Runs before the listener of node:tls, which starts the handshake.
+  server.prependListener('connection', (socket: Socket) => limiter.add(socket));
   const sockets = new Set<Socket>();
   if (security !== undefined) {
     const { registryKey } = security;
     registryKey.onChanged(() => replaceKey(server, registryKey.credentials));
-    // Called before the listener of node:tls, which begins the handshake.
+    // Runs before the listener of node:tls, which starts the handshake.
     server.prependListener('connection', (socket: Socket) => {
       registryKey.poll();
       sockets.add(socket);
@@ -132,12 +132,12 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   }
   const insecureHeader = isInsecure ? 'clerk-insecure: 1\r\n' : '';
   server.on('clientError', (error: Error & { code?: string }, socket) => {
-    if (serial.mayReject(socket)) rejectMalformed(error, socket, insecureHeader);
+    if (pipelined.mayReject(socket)) rejectMalformed(error, socket, insecureHeader);
     else socket.destroy();
   });
 
   const fastPath = fastPathHandlers(http);
-  const app = createApp({ http, watches, metrics, connectionCount: () => room.size });
+  const app = createApp({ http, watches, metrics, connectionCount: () => limiter.size, clock: runtime });
   const requestCounters = new Map<string, (status: number) => void>();
   for (const { method, path } of app.routes)
     if (method !== 'ALL') requestCounters.set(`${method} ${path}`, metrics.requestCounter(method, path));
@@ -153,10 +153,10 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     const fastHandler = fastPath.get(key);
     const count = requestCounters.get(key) ?? countOther;
     const { socket } = incoming;
-    room.onRequest(socket);
-    if (outgoing instanceof MeteredResponse) outgoing.onEnded = () => unsent.update(outgoing);
-    outgoing.once('close', () => {
-      room.onResponse(socket);
+    limiter.onRequest(socket);
+    if (outgoing instanceof MeteredResponse) outgoing.unsent = unsent;
+    outgoing.on('close', () => {
+      limiter.onResponse(socket);
       count(outgoing.headersSent ? outgoing.statusCode : 499);
     });
     const handle = (): void => {
@@ -168,13 +168,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
         sendError(http, incoming, outgoing, error);
       }
     };
-    serial.run(incoming, outgoing, () => {
+    pipelined.run(incoming, outgoing, () => {
       try {
         hostCheck.check(incoming);
         security?.registryKey.poll();
         const mayBeStranger = security !== undefined && openPaths.has(path);
         if (security !== undefined && !mayBeStranger) authenticate(security, incoming);
-        // If the client has seen changes that this registry lacks, the registry first takes a new incarnation.
+        // If the client has seen changes that this registry lacks, the registry starts a new incarnation before the
+        // request is handled.
         const newIncarnation = mayBeStranger ? undefined : checkPositions(names, incoming);
         if (newIncarnation === undefined) handle();
         else void newIncarnation.then(handle);
@@ -199,13 +200,14 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     );
     watches.end();
     const deadline = runtime.now() + closeGraceMs;
-    // `server.close` closes only connections that are idle now. The others are idle when their response was sent.
-    while (room.size > 0 && runtime.now() < deadline) {
+    // `server.close` closes only connections that are idle at the call, so this loop closes the others when they
+    // become idle.
+    while (limiter.size > 0 && runtime.now() < deadline) {
       server.closeIdleConnections();
       await sleep(runtime, 10);
     }
     server.closeAllConnections();
-    // `closeAllConnections` does not close connections whose TLS handshake has not ended.
+    // `closeAllConnections` does not close connections during their TLS handshake.
     for (const socket of sockets) socket.destroy();
     await serverClosed;
   }
@@ -229,7 +231,7 @@ function isNormalizedPath(path: string): boolean {
 
 const maxPortAttempts = 5;
 
-/** For `localhost`, listens at 127.0.0.1 and ::1, and returns the second listener. */
+/** Starts to listen. For `localhost`, listens at 127.0.0.1 and ::1, and returns the second listener. */
 async function listen(server: Server, { host, port }: HttpServerOptions): Promise<TcpServer | undefined> {
   if (host.toLowerCase() !== 'localhost') {
     await listenAt(server, host, port);
@@ -269,7 +271,7 @@ function listenError(error: unknown, host: string, port: number): ClerkError {
       : code === 'EACCES'
         ? 'requires elevated privileges; use port 1024 or higher'
         : code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND'
-          ? 'cannot be bound because the host is not an address of this machine; set another host'
+          ? 'cannot be bound, because the host is not an address of this machine; set another host'
           : `cannot be bound: ${errorMessage(error)}`;
   return new ClerkError('CONFIG_INVALID', `Port ${port} of ${host} ${reason}`, { cause: error });
 }

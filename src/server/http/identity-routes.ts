@@ -9,17 +9,20 @@ import { route, type Route, type RouteContext } from './routes.js';
 
 type Secured = NonNullable<RouteContext['secured']>;
 
-/** The app adds these routes only to a secured server. */
+/** Returns the parts that only a secured server has. The routes of this file exist on no other server. */
 function requireSecured({ secured }: RouteContext): Secured {
   if (secured === undefined) throw new Error('The server has no keys');
   return secured;
 }
 
-/** Issues a ticket for the key of the connection. A name that the caller may not see looks like an absent name. */
+/**
+ * Issues a ticket for the client key of the connection. The error for a hidden name is the same as for an absent
+ * name.
+ */
 async function issueTicket(name: string, context: RouteContext): Promise<TicketResponse> {
   const { security, rights } = requireSecured(context);
   const { queries, caller } = context;
-  // Lookups refuse names that the caller may not read.
+  // The lookup rejects names that the caller may not read.
   const { canonical, endpoints, incarnation } = queries.resolve(name);
   rights.require(canonical, 'call');
   const issued = await security.issuer.issue({
@@ -117,7 +120,7 @@ export const identityRoutes: readonly Route[] = Object.freeze([
     responseSchema: schemas.accessExplainResponse,
     run: (request, context) => {
       const { security, rights } = requireSecured(context);
-      // A principal may ask about itself.
+      // A principal may ask about its own rights without the right `admin`.
       if (request.principal !== context.caller.principal) rights.require(request.path, 'admin');
       return security.identities.explain(request);
     },

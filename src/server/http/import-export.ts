@@ -10,11 +10,11 @@ import { parseStrictJson } from './strict-json.js';
 import { HttpError } from './http-error.js';
 import { exportLine } from '../../protocol/request-schemas.js';
 
-const maxImportBytes = 16 * 1024 * 1024;
+export const maxImportBytes = 16 * 1024 * 1024;
 
 const chunkLength = 64 * 1024;
 
-/** Returns all entries as JSON lines. Later changes do not alter the chunks. */
+/** Returns all entries as JSON lines. The chunks are complete, so later changes have no effect on them. */
 export function exportChunks(
   queries: Pick<NameQueries, 'exportLines' | 'readInSlices'>,
 ): Promise<readonly string[]> {
@@ -85,7 +85,7 @@ function tooManyLines(): HttpError {
 function lineTooLong(lineNumber: number): HttpError {
   return new HttpError(
     'BODY_TOO_LARGE',
-    `Line ${lineNumber} must be at most ${limits.maxBodyBytes} bytes`,
+    `Line ${lineNumber} must be at most ${limits.maxBodyBytes} bytes; shorten the entry`,
     413,
     {
       connection: 'close',

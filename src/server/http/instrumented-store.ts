@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import type { Store } from '../ports.js';
+import type { SharedLog } from '../shared-log.js';
 import type { Metrics } from './metrics.js';
 
 export function instrumentStore(store: Store, clock: Clock, metrics: Metrics): Store {
@@ -21,5 +22,32 @@ export function instrumentStore(store: Store, clock: Clock, metrics: Metrics): S
     },
     recover: () => store.recover(),
     close: () => store.close(),
+  };
+}
+
+/** Measures each append as a commit. Does not count records, because a log does not know their number. */
+export function instrumentLog(log: SharedLog, clock: Clock, metrics: Metrics): SharedLog {
+  return {
+    subject: log.subject,
+    open: () => log.open(),
+    readSnapshot: () => log.readSnapshot(),
+    readAfter: (position) => log.readAfter(position),
+    head: () => log.head(),
+    append: async (after, id, content) => {
+      const startedAt = clock.now();
+      try {
+        const outcome = await log.append(after, id, content);
+        if (outcome === 'appended') metrics.commitSeconds.observe((clock.now() - startedAt) / 1_000);
+        return outcome;
+      } catch (error) {
+        metrics.commitFailures += 1;
+        throw error;
+      }
+    },
+    onHint: (listener) => log.onHint(listener),
+    saveSnapshot: (point, parts, dropUpTo) => log.saveSnapshot(point, parts, dropUpTo),
+    openSession: (id, ttlMs) => log.openSession(id, ttlMs),
+    sessions: () => log.sessions(),
+    close: () => log.close(),
   };
 }

@@ -4,8 +4,8 @@ const maxCursors = 1_000;
 const digits = 12;
 
 /**
- * A cursor replaces the position of a listing, if the position is a name that the caller may not see. It sorts after
- * the listed names, and before the names that follow.
+ * Replaces the position of a listing by a cursor, if the position is a name that the caller may not see. A cursor
+ * sorts after the listed names and before the following names.
  *
  * @see [C7.4](../../../docs/guarantees.md#c7-4)
  */
@@ -14,10 +14,10 @@ export class ListCursors {
   readonly #names = new Map<string, string>();
   #count = 0;
 
-  /** @param after - the last name that the caller may see, or an earlier cursor; undefined at the start */
+  /** @param after - last visible name, or an earlier cursor; undefined at the start of the listing */
   hide(name: string, after: string | undefined): string {
     const [visible = ''] = (after ?? '').split('/!', 1);
-    // `!` sorts before all characters of a name except `/`.
+    // In the order of names, `!` comes before all characters except `/`.
     const cursor = `${visible}/!${String(++this.#count).padStart(digits, '0')}`;
     if (this.#names.size >= maxCursors) this.#names.delete(this.#names.keys().next().value as string);
     this.#names.set(cursor, name);
@@ -25,7 +25,7 @@ export class ListCursors {
   }
 
   /**
-   * Returns the name for a cursor, and any other text unchanged.
+   * Returns the name of a cursor. Returns any other text unchanged.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` for a cursor that is unknown or too old
    */

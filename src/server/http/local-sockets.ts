@@ -10,7 +10,8 @@ export function isLoopback(remoteAddress: string | undefined): boolean {
 }
 
 /**
- * A Unix socket leads each clerk to its own host. Only a program on the host of the server may therefore register one.
+ * Rejects a Unix socket that is not registered over loopback. Each client connects to the socket on its own host, so
+ * only a program on the host of the server may register one.
  *
  * @throws {@link HttpError} `FORBIDDEN`
  * @see [A19](../../../docs/guarantees.md#a19)
@@ -20,6 +21,6 @@ export function checkSockets({ name, addresses }: RegisterRequest, isOnLoopback:
   if (socket === undefined || isOnLoopback) return;
   throw new HttpError(
     'FORBIDDEN',
-    `The address ${quote(socket)} of ${name} must be registered over loopback, because a Unix socket leads each client to its own host; register an address of the network`,
+    `The address ${quote(socket)} of ${name} is a Unix socket, and can be registered only over loopback from the host of the registry, because each client opens the socket on its own host; register a network address instead`,
   );
 }

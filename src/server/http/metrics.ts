@@ -2,7 +2,7 @@ import type { Clock, Timer } from '../../core/clock.js';
 import type { StatusResponse, StatusTotals } from '../../protocol/status-messages.js';
 import type { NameService } from '../ports.js';
 
-/** In seconds. */
+/** Upper bounds of the histogram buckets, in seconds. */
 const bucketBounds = [
   0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10,
 ];
@@ -38,7 +38,8 @@ const sampleIntervalMs = 100;
 const minTextIntervalMs = 1_000;
 
 /**
- * Metrics of one server. Labels contain only methods, routes and statuses, so the number of time series is bounded.
+ * The metrics of one server. Labels contain only methods, routes and statuses, which bounds the number of time
+ * series.
  *
  * @see [C8.4](../../../docs/guarantees.md#c8-4)
  */
@@ -67,7 +68,11 @@ export class Metrics {
 
   expose(
     status: StatusResponse & StatusTotals,
-    { expiredRegistrations, healthStats }: Pick<NameService, 'expiredRegistrations' | 'healthStats'>,
+    {
+      expiredRegistrations,
+      fenceCount,
+      healthStats,
+    }: Pick<NameService, 'expiredRegistrations' | 'fenceCount' | 'healthStats'>,
     connections: number,
   ): string {
     const requests = [...this.#requestCounts].flatMap(([key, counts]) =>
@@ -81,6 +86,7 @@ export class Metrics {
       ['clerk_services', 'Services', status.services],
       ['clerk_endpoints', 'Endpoints', status.endpoints],
       ['clerk_leases_expired_total', 'Endpoints whose lease expired', expiredRegistrations],
+      ['clerk_fences', 'Ended instances whose last epochs are kept', fenceCount],
       ['clerk_reports_total', 'Health reports received', healthStats.reports],
       ['clerk_endpoint_reports_total', 'Endpoints in health reports', healthStats.endpointReports],
       ['clerk_suspect_transitions_total', 'Endpoints that became suspect', healthStats.suspectTransitions],
@@ -118,7 +124,7 @@ export class Metrics {
     return `${lines.join('\n')}\n`;
   }
 
-  /** Returns a function that returns the text of `expose`, made at most once a second. */
+  /** Returns a function that returns the result of `expose`, and calls it at most once a second. */
   textSource(expose: () => string): () => string {
     let text = '';
     let madeAt = -Infinity;

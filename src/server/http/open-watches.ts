@@ -3,36 +3,46 @@ import type { Clock } from '../../core/clock.js';
 import { quote } from '../../core/describe-value.js';
 import { Quotas } from '../../core/quotas.js';
 import type { Hashing } from '../../protocol/launch-proof.js';
+import { limits } from '../../protocol/limits.js';
 import type { WatchEditRequest, WatchRequest } from '../../protocol/watch-messages.js';
 import type { NameService, WatchOptions } from '../ports.js';
 import type { Metrics } from './metrics.js';
 import { HttpError } from './http-error.js';
 import type { NameQueries } from './visible-names.js';
-import { WatchResponse, type ResponseSink } from './watch-response.js';
+import { WatchBacklog, type ResponseSink } from './watch-backlog.js';
 
 export interface OpenWatchesOptions {
   readonly names: NameService;
   readonly runtime: Clock & Pick<Hashing, 'randomHex'>;
   readonly metrics: Metrics;
   readonly maxWatches: number;
-  /** Called after bytes were written to a response, or sent. */
+  /** Called after bytes were written to a response, or were sent. */
   readonly onWritten: (response: ServerResponse) => void;
 }
 
 export interface WatchClient {
   readonly principal: string;
   readonly queries: Pick<NameQueries, 'watch'>;
-  /** Whether the client may continue to watch, checked before each event. Default: always. */
+  /** Whether the client may still watch. Called before each event. Default: always true. */
   readonly isAuthorized?: (() => boolean) | undefined;
 }
 
+interface Watch {
+  readonly stream: WatchBacklog;
+  readonly principal: string;
+  /** Total length of the names and globs of the watch, which counts for the limit of the principal. */
+  globBytes: number;
+}
+
 /**
- * All open watches. Each principal may have up to `maxWatches` watches. @see [A11](../../../docs/guarantees.md#a11)
+ * All open watches. Limits the number of watches per principal, and the total length of their names and globs. @see
+ * [A11](../../../docs/guarantees.md#a11)
  */
 export class OpenWatches {
   readonly #options: OpenWatchesOptions;
-  readonly #watches = new Map<string, { readonly stream: WatchResponse; readonly principal: string }>();
+  readonly #watches = new Map<string, Watch>();
   readonly #quotas = new Quotas();
+  readonly #globBytes = new Quotas();
 
   constructor(options: OpenWatchesOptions) {
     this.#options = options;
@@ -50,29 +60,38 @@ export class OpenWatches {
     if (!this.#quotas.tryAcquire(principal, maxWatches))
       throw new HttpError(
         'LIMIT_EXCEEDED',
-        `At most ${maxWatches} watches can be open per principal; close a watch, use one watch for several names, or raise the limit with --max-watches`,
+        `A principal can have at most ${maxWatches} open watches; close a watch, use one watch for several names, or raise the limit with --max-watches`,
       );
     outgoing.once('close', () => this.#quotas.release(principal));
+    const acquired = this.#acquireGlobBytes(principal, globs);
     const id = runtime.randomHex(16);
     const socket = incoming.socket;
     const sink = responseSink(outgoing, onWritten);
-    const stream: WatchResponse = new WatchResponse({
-      id,
-      globs,
-      since,
-      incarnation: names.status().incarnation,
-      clock: runtime,
-      sink,
-      watch: (options) =>
-        queries.watch(
-          isAuthorized === undefined
-            ? options
-            : { ...options, onEvent: authorizedListener(options, isAuthorized, () => stream.end()) },
-        ),
-      onOverflow: () => (metrics.watchOverflows += 1),
-      onDisconnect: () => (metrics.watchDisconnects += 1),
-    });
-    this.#watches.set(id, { stream, principal });
+    let stream: WatchBacklog;
+    try {
+      stream = new WatchBacklog({
+        id,
+        globs,
+        since,
+        incarnation: names.status().incarnation,
+        clock: runtime,
+        sink,
+        watch: (options) =>
+          queries.watch(
+            isAuthorized === undefined
+              ? options
+              : { ...options, onEvent: authorizedListener(options, isAuthorized, () => stream.end()) },
+          ),
+        onOverflow: () => (metrics.watchOverflows += 1),
+        onDisconnect: () => (metrics.watchDisconnects += 1),
+      });
+    } catch (error) {
+      this.#globBytes.release(principal, acquired);
+      throw error;
+    }
+    const watch: Watch = { stream, principal, globBytes: acquired };
+    this.#recount(watch, 0);
+    this.#watches.set(id, watch);
     socket.setNoDelay(true);
     outgoing.setTimeout(0);
     outgoing.writeHead(200, {
@@ -89,18 +108,46 @@ export class OpenWatches {
     outgoing.once('close', () => {
       stream.close();
       this.#watches.delete(id);
+      this.#globBytes.release(principal, watch.globBytes);
     });
   }
 
   /**
    * @throws {@link ClerkError} `CLERK_CLOSED` with status 404 when the principal has no open watch with this id
-   * @throws {@link ClerkError} `NAME_INVALID` for an invalid glob; `LIMIT_EXCEEDED` for too many globs
+   * @throws {@link ClerkError} `NAME_INVALID` for an invalid glob; `LIMIT_EXCEEDED` for too many or too long globs
    */
   edit({ watch, add = [], remove = [] }: WatchEditRequest, principal: string): void {
     const entry = this.#watches.get(watch);
     if (entry?.principal !== principal)
       throw new HttpError('CLERK_CLOSED', `Watch ${quote(watch)} is not open; open a new watch`, 404);
-    entry.stream.edit(add, remove);
+    const acquired = this.#acquireGlobBytes(principal, add);
+    try {
+      entry.stream.edit(add, remove);
+    } finally {
+      this.#recount(entry, acquired);
+    }
+  }
+
+  #acquireGlobBytes(principal: string, globs: readonly string[]): number {
+    let bytes = 0;
+    for (const glob of globs) bytes += glob.length;
+    if (this.#globBytes.total + bytes > limits.maxGlobBytesOfAll)
+      throw new HttpError(
+        'LIMIT_EXCEEDED',
+        `The names and globs of all watches of all clients must have at most ${limits.maxGlobBytesOfAll} characters; retry later, or use globs with wildcards for names with a common prefix`,
+      );
+    if (this.#globBytes.tryAcquire(principal, limits.maxGlobBytes, bytes)) return bytes;
+    throw new HttpError(
+      'LIMIT_EXCEEDED',
+      `The names and globs of all watches of one principal must have at most ${limits.maxGlobBytes} characters; close a watch, or use globs with wildcards for names with a common prefix`,
+    );
+  }
+
+  /** Corrects the reserved length of the principal, because an edit may repeat or remove names. */
+  #recount(watch: Watch, acquired: number): void {
+    const held = watch.globBytes + acquired;
+    watch.globBytes = watch.stream.globBytes;
+    this.#globBytes.release(watch.principal, held - watch.globBytes);
   }
 
   /** Ends all watches. A watch that has sent all its events first sends a heartbeat with the last revision. */
@@ -109,7 +156,7 @@ export class OpenWatches {
   }
 }
 
-/** The watch ends at the first event for which the client is not authorized any more. */
+/** Returns a listener that ends the watch at the first event for which the client is no longer authorized. */
 function authorizedListener(
   { onEvent }: WatchOptions,
   isAuthorized: () => boolean,
@@ -121,7 +168,7 @@ function authorizedListener(
   };
 }
 
-/** All texts of one event-loop tick form one chunk. */
+/** Returns a sink that sends all texts of one event-loop tick as one chunk. */
 function responseSink(outgoing: ServerResponse, onWritten: (response: ServerResponse) => void): ResponseSink {
   let isCorked = false;
   const uncork = (): void => {
@@ -143,7 +190,7 @@ function responseSink(outgoing: ServerResponse, onWritten: (response: ServerResp
       return outgoing.writableLength;
     },
     end: () => {
-      // Node 22 and 24 lose the text of a corked response that ends.
+      // Node 22 and 24 lose the text of a response that ends while it is corked.
       uncork();
       outgoing.end();
     },

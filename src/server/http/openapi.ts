@@ -2,6 +2,7 @@ import * as z from 'zod/mini';
 import { httpStatusOf } from '../../protocol/error-codec.js';
 import { limits } from '../../protocol/limits.js';
 import { paths } from '../../protocol/paths.js';
+import type { ImportOptions } from '../../protocol/naming-messages.js';
 import type { ClerkErrorCode } from '../../core/errors.js';
 import { auditRoute } from './audit-route.js';
 import { fieldDescriptions } from './validate-input.js';
@@ -11,6 +12,15 @@ import { routes, type Route } from './routes.js';
 import { enrolRequest, enrolResponse } from '../../protocol/identity-schemas.js';
 import * as requests from '../../protocol/request-schemas.js';
 
+/** Descriptions of the query keys of an import. */
+const importKeys: Readonly<Record<keyof ImportOptions, string>> = {
+  dryRun: 'whether only to return the difference; changes during a guarantee are then in waiting',
+  whenExpired:
+    'whether changes during a guarantee are scheduled; all changes of present entries then apply together',
+  prune:
+    'whether to remove the services, links and directories that no line names; a service with endpoints loses its definition only, and links of moves stay',
+};
+
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 type JsonObject = Record<string, Json>;
 type AddOperation = (path: string, method: string, operation: JsonObject) => void;
@@ -18,7 +28,7 @@ type AddOperation = (path: string, method: string, operation: JsonObject) => voi
 /**
  * Generates the OpenAPI 3.1 document from the route table. A test compares the document with `openapi.json`.
  *
- * @param isSecured - whether to include the operations about keys and rights
+ * @param isSecured - whether to include the operations that only a secured server has
  */
 export function openApiDocument(version: string, isSecured = true): JsonObject {
   const pathItems: Record<string, JsonObject> = {};
@@ -60,10 +70,14 @@ export function openApiDocument(version: string, isSecured = true): JsonObject {
     responses: { '200': ndjsonResponse('Entries', requests.exportLine), ...errorResponses('GET', []) },
   });
   add(paths.import, 'post', {
-    summary: `Imports all entries or none; the body has the format of an export, with at most ${limits.maxChangedNames} lines of at most ${limits.maxBodyBytes} bytes`,
+    summary: `Imports all entries or none, and returns the difference; the body has the format of an export, with at most ${limits.maxChangedNames} lines of at most ${limits.maxBodyBytes} bytes`,
+    parameters: Object.entries(importKeys).map(([name, description]) => ({
+      ...parameter(name, false, description),
+      schema: { type: 'string', enum: ['true', 'false'] },
+    })),
     requestBody: requestBody('application/x-ndjson', requests.exportLine),
     responses: {
-      '200': jsonResponse('All entries were imported', responses.importResponse),
+      '200': jsonResponse('All entries were imported, or with dryRun none', responses.importResponse),
       ...errorResponses('POST', ['NAME_INVALID', 'CHANGE_TOO_EARLY', 'FORBIDDEN', 'LIMIT_EXCEEDED']),
     },
   });
@@ -96,7 +110,7 @@ export function openApiDocument(version: string, isSecured = true): JsonObject {
       title: 'binding-clerk bundled server',
       version,
       description:
-        'Looks up, changes and watches names, registers endpoints with leases, and starts services. Only POST requests change state. Every response has the headers clerk-revision, clerk-incarnation and clerk-position. A client returns the last clerk-position that it has received in the same header, so that a server whose data was replaced by an older copy notices it. A secured server uses TLS 1.3 and identifies a client by the key of its certificate: it responds with status 401 and code IDENTITY_INVALID to a client without an enrolled key, except at /healthz and /v1/enroll.',
+        'Looks up, changes and watches names, registers endpoints with leases, and starts services. Only POST requests change state. Every response has the headers clerk-revision, clerk-incarnation and clerk-position. A registry with several servers adds clerk-servers, which changes with the list of servers; the servers are the endpoints of /clerk/registry. A client returns the last clerk-position that it has received in the same header, so that a server whose data was replaced by an older copy notices it. A secured server uses TLS 1.3 and identifies a client by the key of its certificate: it responds with status 401 and code IDENTITY_INVALID to a client without an enrolled key, except at /healthz and /v1/enroll.',
     },
     paths: pathItems,
     components: { schemas: { Error: jsonSchema(responses.errorEnvelope) } },

@@ -1,4 +1,5 @@
 import { quote } from '../../core/describe-value.js';
+import { nearestText } from '../../core/nearest-text.js';
 import { HttpError } from './http-error.js';
 
 export function parseQuery(target: string): Record<string, string> {
@@ -14,6 +15,33 @@ export function parseQuery(target: string): Record<string, string> {
     query[key] = value;
   }
   return query;
+}
+
+/**
+ * @param query - parsed query
+ * @throws {@link ClerkError} `CONFIG_INVALID` for a key that is not allowed
+ */
+export function checkQueryKeys(query: Readonly<Record<string, string>>, allowed: readonly string[]): void {
+  for (const key of Object.keys(query)) if (!allowed.includes(key)) throw unknownKeyError(key, allowed);
+}
+
+/** Throws if the target of a route without query keys has a query. */
+export function checkNoQuery(target: string): void {
+  if (target.includes('?')) checkQueryKeys(parseQuery(target), []);
+}
+
+function unknownKeyError(key: string, allowed: readonly string[]): HttpError {
+  if (allowed.length === 0)
+    return new HttpError(
+      'CONFIG_INVALID',
+      `The query has the unknown key ${quote(key)}; remove the key, because this request has no query`,
+    );
+  const nearest = nearestText(key, allowed);
+  const meant = nearest === undefined ? '' : `; did you mean ${quote(nearest)}?`;
+  return new HttpError(
+    'CONFIG_INVALID',
+    `The query has the unknown key ${quote(key)}; known keys are ${allowed.join(', ')}${meant}`,
+  );
 }
 
 export function* queryPairs(target: string): IterableIterator<[string, string]> {

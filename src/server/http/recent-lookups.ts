@@ -1,15 +1,15 @@
 import type { Clock } from '../../core/clock.js';
 
-/** A lookup counts for this time, and for at most twice as long. */
+/** Duration of a window, in ms. A lookup counts for one to two windows. */
 const windowMs = 60_000;
-/** Per principal and window. Further names do not count. */
+/** Maximum number of names per principal and window. Further names are ignored. */
 const maxNames = 10_000;
-/** Of all principals together. Above, the window ends early. */
-const maxTotal = 200_000;
+/** Maximum number of names of all principals. At this number, the next window starts early. */
+export const maxRecentLookups = 200_000;
 
 /**
- * Remembers which principals have recently got the endpoints of which services. Only these may report endpoints: who
- * has not looked up a service cannot have called it through a clerk.
+ * Stores which principals have recently looked up which services. Only these principals may report endpoints of a
+ * service, because a client that has not looked up a service cannot have called it.
  *
  * @see [B8](../../../docs/background.md#b8)
  */
@@ -26,10 +26,10 @@ export class RecentLookups {
     this.#canonicalOf = canonicalOf;
   }
 
-  /** Called when a lookup of a name was answered, or a watch has shown its endpoints. */
+  /** Called when a lookup or a watch has sent the endpoints of a name to a principal. */
   record(principal: string, name: string): void {
     const now = this.#clock.now();
-    if (now >= this.#endsAt || this.#total >= maxTotal) this.#startWindow(now);
+    if (now >= this.#endsAt || this.#total >= maxRecentLookups) this.#startWindow(now);
     let names = this.#names.get(principal);
     if (names?.has(name) === true) return;
     if (names === undefined) this.#names.set(principal, (names = new Set()));
@@ -40,7 +40,10 @@ export class RecentLookups {
     this.#total += names.size - before;
   }
 
-  /** A principal that continues its reports need not look the service up again. */
+  /**
+   * Whether a principal may report endpoints of a service. Each report counts like a lookup, so continuing reports
+   * need no further lookup.
+   */
   mayReport(principal: string, name: string): boolean {
     this.#startWindowIfDue();
     const canonical = this.#canonicalOf(name) ?? name;
@@ -58,7 +61,7 @@ export class RecentLookups {
   }
 
   #startWindow(now: number): void {
-    // After a longer time without lookups, none of them counts any more.
+    // If a whole window had no lookup, the earlier lookups have expired.
     this.#former = now >= this.#endsAt + windowMs ? new Map<string, Set<string>>() : this.#names;
     this.#names = new Map();
     this.#total = 0;

@@ -4,7 +4,7 @@ import { ClerkError } from '../../core/errors.js';
 import { encodeError } from '../../protocol/error-codec.js';
 import { limits } from '../../protocol/limits.js';
 
-/** Answers a request that node:http cannot parse, or that arrives too slowly. */
+/** Sends an error response to a request that node:http cannot parse, or that arrives too slowly. */
 export function rejectMalformed(
   error: Error & { code?: string },
   socket: Duplex,
@@ -25,7 +25,7 @@ export function rejectMalformed(
         ? ([
             408,
             'DEADLINE_EXCEEDED',
-            'The whole request must arrive within 10 s, and the request headers within 5 s',
+            'The request must arrive within 10 s, and its headers within 5 s; send the request again',
           ] as const)
         : ([400, 'CONFIG_INVALID', 'The request must be valid HTTP/1.1'] as const);
   const body = JSON.stringify(encodeError(new ClerkError(code, message)));
@@ -34,7 +34,7 @@ export function rejectMalformed(
   );
 }
 
-/** After a TLS error, the client cannot read a response, so none is sent. */
+/** Whether an error is a TLS error. After such an error, no response is sent, because the client could not read it. */
 function isTlsError({ code = '' }: { code?: string }): boolean {
   return /^ERR_(SSL|TLS)_/.test(code);
 }

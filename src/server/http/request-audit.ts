@@ -16,7 +16,7 @@ import { parseQuery, targetPath } from './query.js';
 import { isHiddenName } from './request-rights.js';
 import type { Security } from './security.js';
 
-/** A request with one of these codes was refused. `NAME_NOT_FOUND` counts only for a name without a right. */
+/** Codes of rejected requests. `NAME_NOT_FOUND` is a rejection only if the name exists and is hidden. */
 const refusalCodes: ReadonlySet<ClerkErrorCode> = new Set([
   'IDENTITY_INVALID',
   'TICKET_REFUSED',
@@ -26,7 +26,7 @@ const refusalCodes: ReadonlySet<ClerkErrorCode> = new Set([
   'CHANGE_TOO_EARLY',
 ]);
 
-/** A change with one of these codes may have had an effect. */
+/** Codes of changes that failed and may have had an effect. */
 const failureCodes: ReadonlySet<ClerkErrorCode> = new Set([
   'START_FAILED',
   'REGISTRY_UNREACHABLE',
@@ -45,11 +45,11 @@ export interface RequestAuditOptions {
 
 type MutableEntry = { -readonly [Field in keyof AuditEntry]: AuditEntry[Field] };
 
-/** The client of a request. The key need not be enrolled. */
+/** The client of a request. Its key may not be enrolled. */
 type Client = Pick<Partial<Caller>, 'principal' | 'pin'>;
 
 /**
- * Records the requests of a server in its audit log: each completed change, and each refused request.
+ * Records requests in the audit log: each completed change, each rejected request and each issued ticket.
  *
  * @see [C7.9](../../../docs/guarantees.md#c7-9)
  */
@@ -59,7 +59,7 @@ export class RequestAudit {
   readonly readers = new Quotas();
   readonly #names: Pick<NameService, 'canonicalOf'>;
   readonly #security: Security | undefined;
-  /** What failed POST requests contain, for the record of the error. */
+  /** Inputs of failed POST requests, for the audit entry of the error. */
   readonly #inputs = new WeakMap<IncomingMessage, unknown>();
 
   constructor({ log, names, security }: RequestAuditOptions) {
@@ -69,10 +69,10 @@ export class RequestAudit {
   }
 
   /**
-   * Runs the operation of a request, and records the change before the response is sent. While the log cannot be
-   * written, changes are refused.
+   * Runs the operation of a request, and records its change before the response is sent. Rejects changes while the
+   * audit log cannot be written.
    *
-   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when the change cannot be recorded, or `operate` throws
+   * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when the change cannot be recorded; any error of `operate`
    */
   async run(
     path: string,
@@ -88,7 +88,7 @@ export class RequestAudit {
       if (this.log.failure !== undefined) throw this.log.failure;
       const entry: MutableEntry = { operation: operation.name, names: namesIn(input), result: 'ok' };
       this.#addClient(entry, client, incoming);
-      // The change may take away the right that has allowed it.
+      // The grant is recorded before the change, because the change may remove the right that permits it.
       this.#addGrant(entry, operation, client, input);
       const response = (await operate()) as Readonly<Record<string, unknown>>;
       if (operation.isChange?.(response) === false) return response;
@@ -113,7 +113,7 @@ export class RequestAudit {
     this.log.recordTicket(entry);
   }
 
-  /** Records a request that was refused, or a change that failed. Ignores invalid requests. */
+  /** Records a rejected request or a failed change. Ignores invalid requests. */
   recordError(incoming: IncomingMessage, client: Client | undefined, error: unknown): void {
     const method = incoming.method ?? '';
     const path = targetPath(incoming.url ?? '');
@@ -141,7 +141,7 @@ export class RequestAudit {
     if (address !== undefined) entry.from = unmapIpv4(address);
   }
 
-  /** Without keys, no right is checked. */
+  /** Adds the right of a change and what granted it. An open server has no rights to add. */
   #addGrant(
     entry: MutableEntry,
     { right, grantedBy }: AuditedOperation,
@@ -157,7 +157,7 @@ export class RequestAudit {
     if (grant) entry.by = describeGrant(grant);
   }
 
-  /** The name on which a right was checked. The rights on a glob are those on the directory before its first wildcard. */
+  /** Returns the name on which a right was checked; for a glob, the directory before its first wildcard. */
   #targetOf(text: string): string | undefined {
     const at = text.search(/\/[^/]*[*?]/);
     const name = at < 0 ? text : text.slice(0, at) || '/';
@@ -166,7 +166,7 @@ export class RequestAudit {
   }
 }
 
-/** The status of a server whose audit log cannot be written is degraded. */
+/** Returns the status, with an additional problem while the audit log cannot be written. */
 export function withAuditProblem<Status extends StatusResponse>(
   status: Status,
   audit: RequestAudit | undefined,
@@ -177,7 +177,7 @@ export function withAuditProblem<Status extends StatusResponse>(
   return { ...status, degraded: true, problems: [...(status.problems ?? []), problem] };
 }
 
-/** The names of a GET request, if its query is valid. */
+/** Returns the query of a GET request; undefined if it is invalid. */
 function queryOf({ method, url = '' }: IncomingMessage): unknown {
   if (method === 'POST') return undefined;
   try {

@@ -2,13 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Logger } from '../../core/logger.js';
 import { positionHeader } from '../../protocol/position.js';
 import { registryKeysHeader } from '../../protocol/registry-keys.js';
+import { serversHeader } from '../../protocol/registry-servers.js';
 import type { Caller, Launcher, NameService } from '../ports.js';
 import { AuthorizedChanges } from './authorized-changes.js';
 import { AuthorizedLauncher } from './authorized-launcher.js';
 import { checkContentType, readBodyText } from './body-parser.js';
 import type { ClientPrincipals } from './client-principals.js';
-import type { ConnectionRoom } from './connection-room.js';
-import type { LimitLog } from './limit-log.js';
+import type { ConnectionLimiter } from './connection-limiter.js';
+import type { LimitWarnings } from './limit-warnings.js';
 import type { RequestAudit } from './request-audit.js';
 import { parseStrictJson } from './strict-json.js';
 import { toErrorResponse } from './http-error.js';
@@ -25,15 +26,15 @@ export interface HttpContext {
   readonly names: NameService;
   readonly launcher: Launcher | undefined;
   readonly logger: Logger;
-  readonly limitLog: LimitLog;
+  readonly limitWarnings: LimitWarnings;
   readonly lookups: RecentLookups;
   readonly principals: ClientPrincipals;
-  readonly room: Pick<ConnectionRoom, 'onRenewal'>;
-  /** Aborts when the server begins to close. Requests that wait for the start of a service then fail. */
+  readonly limiter: Pick<ConnectionLimiter, 'onRenewal'>;
+  /** Aborted when the server starts to close. Requests that wait for the start of a service then fail. */
   readonly closing: AbortSignal;
   readonly security: Security | undefined;
   readonly audit: RequestAudit | undefined;
-  /** Whether each response says that the server has no authentication. */
+  /** Whether each response has the header `clerk-insecure`, because the server has no authentication. */
   readonly isInsecure: boolean;
 }
 
@@ -41,7 +42,8 @@ export function responseHeaders(
   { names, closing, security, isInsecure }: HttpContext,
   contentType: string,
 ): Record<string, string> {
-  const { revision, incarnation } = names.status();
+  const { revision, incarnation } = names.present;
+  const servers = names.servers?.statement;
   return {
     'content-type': contentType,
     'cache-control': 'no-store',
@@ -50,6 +52,7 @@ export function responseHeaders(
     'clerk-incarnation': incarnation,
     [positionHeader]: names.position,
     ...(security && { [registryKeysHeader]: registryKeysOf(security).join(' ') }),
+    ...(servers !== undefined && { [serversHeader]: servers }),
     ...(isInsecure && { 'clerk-insecure': '1' }),
     ...(closing.aborted && { connection: 'close' }),
   };
@@ -58,9 +61,9 @@ export function responseHeaders(
 export const jsonContentType = 'application/json';
 
 /**
- * Returns the sender of a request. Without authentication, all clients in a range of addresses are one principal.
+ * Returns the caller of a request. In an open server, all clients in a range of addresses are one principal.
  *
- * @throws {@link ClerkError} `IDENTITY_INVALID` in a secured server
+ * @throws {@link ClerkError} `IDENTITY_INVALID` in a secured server, when the client has no enrolled key
  */
 export function callerOf({ security, principals }: HttpContext, incoming: IncomingMessage): Caller {
   return security === undefined
@@ -68,12 +71,12 @@ export function callerOf({ security, principals }: HttpContext, incoming: Incomi
     : authenticate(security, incoming);
 }
 
-/** Returns the names as the sender of a request may see them. */
+/** Returns the names as the caller may see them. */
 export function queriesOf(http: HttpContext, incoming: IncomingMessage): NameQueries {
   return http.security === undefined ? http.names : operationsOf(http, callerOf(http, incoming)).queries;
 }
 
-/** Returns the status as the sender of a request may see it; undefined without an enrolled key. */
+/** Returns the status as the caller may see it; undefined if the client has no enrolled key. */
 export function statusOf(http: HttpContext, incoming: IncomingMessage): StatusResponse | undefined {
   if (http.security === undefined) return http.names.status();
   const caller = findCaller(http.security, incoming);
@@ -81,8 +84,8 @@ export function statusOf(http: HttpContext, incoming: IncomingMessage): StatusRe
 }
 
 /**
- * @throws {@link ClerkError} `IDENTITY_INVALID`; `FORBIDDEN` in a secured server, when the sender of a request may not
- * read all names
+ * @throws {@link ClerkError} `IDENTITY_INVALID`; `FORBIDDEN` in a secured server, when the caller does not have the
+ *   right `read` on `/`
  */
 export function requireReadOnRoot(http: HttpContext, incoming: IncomingMessage): void {
   operationsOf(http, callerOf(http, incoming)).secured?.rights.requireOnRoot('read');
@@ -95,7 +98,7 @@ export function sendJson(http: HttpContext, outgoing: ServerResponse, body: stri
   outgoing.writeHead(200, headers).end(body);
 }
 
-/** Closes the connection instead if the response has already started. */
+/** Sends an error response. If the response has already started, closes the connection. */
 export function sendError(
   http: HttpContext,
   incoming: IncomingMessage,
@@ -103,7 +106,7 @@ export function sendError(
   error: unknown,
 ): void {
   const caller = http.security && findCaller(http.security, incoming);
-  http.limitLog.record(caller?.principal ?? http.principals.of(incoming.socket), error);
+  http.limitWarnings.record(caller?.principal ?? http.principals.of(incoming.socket), error);
   const { status, body, headers } = toErrorResponse(error, http.logger);
   if (outgoing.headersSent) outgoing.destroy();
   else
@@ -131,12 +134,12 @@ export function createRouteContext(
     isOnLoopback: isLoopback(incoming.socket.remoteAddress),
     audit: http.audit,
     signal: () => {
-      // The start of a service may take longer than the socket timeout.
+      // The timeout is disabled, because a start of a service may take longer.
       outgoing.setTimeout(0);
       const ended = new AbortController();
       const { closing } = http;
       const onClosing = (): void => ended.abort(closing.reason);
-      // `AbortSignal.any` would leave a reference to each of its results at the signal of the server.
+      // `AbortSignal.any` is not used, because the signal of the server would keep a reference to each result.
       closing.addEventListener('abort', onClosing);
       outgoing.once('close', () => {
         closing.removeEventListener('abort', onClosing);

@@ -2,9 +2,10 @@ import { accessRights, type AccessRight } from '../../core/access-right.js';
 import { ClerkError } from '../../core/errors.js';
 import { isName, parseName } from '../../core/name.js';
 import type { AccessEntry } from '../../protocol/identity-messages.js';
-import type { Caller, IdentityService, NameService } from '../ports.js';
+import { registryServersName } from '../../protocol/registry-servers.js';
+import type { Caller, IdentityService, NameService, RightsBelow } from '../ports.js';
 
-/** The rights of the caller of a request, and the errors of a caller without rights. */
+/** Checks the rights of the caller of a request, and creates the errors for missing rights. */
 export class RequestRights {
   readonly caller: Caller;
   readonly #identities: IdentityService;
@@ -17,21 +18,28 @@ export class RequestRights {
   }
 
   /**
-   * Whether the caller has a right on a name as it stands, without following links. Returns true for a name that begins
-   * with a directory identifier: what counts is the canonical name.
+   * Whether the caller has a right on a name, without following links. Always true for a name that begins with a
+   * directory identifier, because the right on its canonical name is checked later. Every caller may read the list of
+   * servers.
    *
    * @param name - valid name, or `/`
    */
   has(name: string, right: AccessRight): boolean {
+    if (name === registryServersName && (right === 'read' || right === 'test')) return true;
     return name.startsWith('/#') || this.#identities.access(this.caller, name, right) !== undefined;
   }
 
-  /** Rises with each change of rights. */
+  /** Returns whether the caller has the right `test` on all, some or none of the possible names below a name. */
+  knownBelow(name: string): RightsBelow {
+    return this.#identities.rightsBelow(this.caller, name, 'test');
+  }
+
+  /** Version of the rights, incremented by each change. */
   get version(): number {
     return this.#identities.accessVersion;
   }
 
-  /** The grants of rights whose paths the caller administrates. */
+  /** Returns the entries of rights on whose paths the caller has the right `admin`. */
   accessEntries(): readonly AccessEntry[] {
     return this.#identities.listAccess(undefined, this.caller);
   }
@@ -41,12 +49,12 @@ export class RequestRights {
   }
 
   /**
-   * Returns the canonical name if the caller may read both names. Otherwise throws the error for an absent name.
-   * Without a right on `text`, no name is looked up, so the duration does not reveal whether the name exists.
+   * Returns the canonical name if the caller may read the name and the canonical name. Throws the error of an absent
+   * name if not. Without a right on `text`, no name is looked up, so the duration does not reveal whether the name
+   * exists.
    *
-   * @throws {@link ClerkError} `NAME_NOT_FOUND`; `FORBIDDEN` for a name that the caller may only test, and that
-   * exists;
-   * `NAME_INVALID`
+   * @throws {@link ClerkError} `NAME_NOT_FOUND`; `FORBIDDEN` for an existing name that the caller may test but not
+   *   read; `NAME_INVALID`
    * @see [C7.4](../../../docs/guarantees.md#c7-4)
    */
   requireReadable(text: string, exists: (name: string) => boolean): string {
@@ -60,15 +68,25 @@ export class RequestRights {
     throw this.#forbiddenError(name, 'read');
   }
 
-  /** Whether the caller may read a name and the name behind its links, which may be absent. */
+  /** Whether the caller may read a name and its canonical name. Neither name needs to exist. */
   canRead(name: string): boolean {
-    if (!isName(name) || !this.has(name, 'read')) return false;
-    const canonical = this.#names.canonicalOf(name);
-    return canonical !== undefined && (canonical === name || this.has(canonical, 'read'));
+    return this.readableCanonical(name) !== undefined;
   }
 
   /**
-   * Requires a right on a name, and on the name behind its links.
+   * Returns the canonical name, which may not exist; undefined if the caller may not read the name and the canonical
+   * name.
+   */
+  readableCanonical(name: string): string | undefined {
+    if (!isName(name) || !this.has(name, 'read')) return undefined;
+    const canonical = this.#names.canonicalOf(name);
+    return canonical === name || (canonical !== undefined && this.has(canonical, 'read'))
+      ? canonical
+      : undefined;
+  }
+
+  /**
+   * Requires a right on a name and on its canonical name.
    *
    * @throws {@link ClerkError} `FORBIDDEN`, whether or not the name exists; `NAME_INVALID`
    */
@@ -81,8 +99,8 @@ export class RequestRights {
   }
 
   /**
-   * Requires the right `write` on a name, and on the name behind the links of its parents. A link at the end is not
-   * followed.
+   * Requires the right `write` on a name, and on the name to which the links of its parents lead. Does not follow a
+   * link at the end, because the change concerns that link.
    *
    * @throws {@link ClerkError} `FORBIDDEN`, whether or not the name exists; `NAME_INVALID`
    */
@@ -97,7 +115,7 @@ export class RequestRights {
   }
 
   /**
-   * Requires a right on the registry as a whole.
+   * Requires a right on `/`, for requests that concern the whole registry.
    *
    * @throws {@link ClerkError} `FORBIDDEN`
    */
@@ -114,9 +132,14 @@ export class RequestRights {
   }
 }
 
-/** The error for a name that does not exist. */
-export function notFoundError(name: string): ClerkError {
-  return new ClerkError('NAME_NOT_FOUND', absentMessage(name));
+/**
+ * The error for a name that does not exist.
+ *
+ * @param near - similar visible name, as a hint
+ */
+export function notFoundError(name: string, near?: string): ClerkError {
+  const meant = near === undefined ? '' : `; did you mean ${near}?`;
+  return new ClerkError('NAME_NOT_FOUND', absentMessage(name) + meant);
 }
 
 /** The error for a name that the caller may not see. Clients cannot distinguish it from {@link notFoundError}. */

@@ -10,7 +10,9 @@ import { checkSockets } from './local-sockets.js';
 import { validateInput } from './validate-input.js';
 import * as responses from '../../protocol/response-schemas.js';
 import { HttpError } from './http-error.js';
+import { checkQueryKeys } from './query.js';
 import * as requests from '../../protocol/request-schemas.js';
+import { suggestName } from './suggest-name.js';
 import { withAuditProblem, type RequestAudit } from './request-audit.js';
 import type { RecentLookups } from './recent-lookups.js';
 import type { RequestRights } from './request-rights.js';
@@ -19,7 +21,7 @@ import type { NameQueries } from './visible-names.js';
 
 export interface RouteContext {
   readonly names: NameChanges;
-  /** Shows what the caller may see. */
+  /** The names as the caller may see them. */
   readonly queries: NameQueries;
   readonly launcher: RouteLauncher | undefined;
   readonly caller: Caller;
@@ -38,7 +40,7 @@ export interface Route {
   /** Schema of the query of a GET request, or of the body of a POST request. */
   readonly requestSchema: z.core.$ZodType;
   readonly errorCodes: readonly string[];
-  /** Replace the general descriptions of query keys. */
+  /** Descriptions of query keys, which replace the general ones. */
   readonly queryDescriptions?: Readonly<Record<string, string>>;
   readonly responseSchema: z.core.$ZodType;
   /** Validates the input. Returns the response body, or a promise of it. */
@@ -57,12 +59,23 @@ interface RouteDefinition<Request extends z.core.$ZodType> extends Omit<
 }
 
 export function route<Request extends z.core.$ZodType>(definition: RouteDefinition<Request>): Route {
-  const subject = definition.method === 'GET' ? 'The query' : 'The body';
+  const { method, requestSchema } = definition;
+  const keys = method === 'GET' ? keysOf(requestSchema) : undefined;
   return {
     ...definition,
     errorCodes: definition.errorCodes ?? [],
-    run: (input, context) => definition.run(validateInput(definition.requestSchema, input, subject), context),
+    run: (input, context) => {
+      if (method === 'POST') return definition.run(validateInput(requestSchema, input), context);
+      if (keys !== undefined) checkQueryKeys(input as Record<string, string>, keys);
+      return definition.run(validateInput(requestSchema, input, 'The query'), context);
+    },
   };
+}
+
+/** Returns the query keys of a schema; undefined if the schema accepts any key. */
+function keysOf(schema: z.core.$ZodType): readonly string[] | undefined {
+  const { properties, additionalProperties } = z.toJSONSchema(schema, { io: 'input' });
+  return additionalProperties === false ? Object.keys(properties ?? {}) : undefined;
 }
 
 const string = z.string();
@@ -91,8 +104,7 @@ function withOutdated(list: ListResponse, outdated: readonly OutdatedInstance[])
 }
 
 /**
- * The route table of the server and of the OpenAPI document. `app.ts` and `openapi.ts` add the routes that are not
- * JSON.
+ * The table of JSON routes, for the server and the OpenAPI document. `app.ts` and `openapi.ts` add the other routes.
  */
 export const routes: readonly Route[] = Object.freeze([
   route({
@@ -122,11 +134,11 @@ export const routes: readonly Route[] = Object.freeze([
     method: 'GET',
     path: paths.search,
     summary:
-      'Finds endpoints in the services that match the glob; the query keys zone, host and version filter by these fields, any other key filters by an attribute',
-    requestSchema: z.catchall(z.object({ glob: string }), string),
+      'Finds endpoints in the services that match the glob, in pages; the query keys id, zone, host and version filter by these fields, any other key but glob and after filters by an attribute',
+    requestSchema: z.catchall(z.object({ glob: string, after: z.exactOptional(string) }), string),
     errorCodes: ['NAME_INVALID', 'LIMIT_EXCEEDED'],
     responseSchema: responses.searchResponse,
-    run: ({ glob, ...filter }, { queries }) => queries.searchInSlices(glob, filter),
+    run: ({ glob, after, ...filter }, { queries }) => queries.searchInSlices(glob, filter, after),
   }),
   route({
     method: 'GET',
@@ -154,7 +166,11 @@ export const routes: readonly Route[] = Object.freeze([
     path: paths.define,
     summary: 'Defines a service, or changes its settings',
     requestSchema: requests.defineRequest,
-    run: (request, { names, caller }) => names.define(request, caller),
+    run: (request, { names, launcher, caller }) => {
+      const { name, launch } = request;
+      if (launch) launcher?.checkRule(name, launch);
+      return names.define(request, caller);
+    },
   }),
   route({
     ...change,
@@ -166,7 +182,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     ...change,
     path: paths.directory,
-    summary: 'Creates a directory with a permanent identifier',
+    summary: 'Creates a directory with a permanent identifier, or changes its guarantee',
     requestSchema: requests.directoryRequest,
     responseSchema: responses.directoryResponse,
     run: (request, { names, caller }) => names.directory(request, caller),
@@ -174,16 +190,27 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     ...change,
     path: paths.move,
-    summary: `Moves an entry and all entries below it, at most ${limits.maxChangedNames} names and endpoints; the old name becomes a link to the new name`,
+    summary: `Moves an entry and all entries below it, at most ${limits.maxChangedNames} names and endpoints; the old name becomes a link to the new name, and a name can move back to a link that leads to it`,
     requestSchema: requests.moveRequest,
-    run: (request, { names, caller }) => names.move(request, caller),
+    run: (request, { names, queries, caller }) =>
+      suggestName(names.move(request, caller), request.from, queries),
+  }),
+  route({
+    ...change,
+    path: paths.cancel,
+    summary:
+      'Cancels the scheduled change of an entry, which then continues as it is; with recursive, also those of all entries below it',
+    errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN', 'LIMIT_EXCEEDED'],
+    requestSchema: requests.cancelRequest,
+    run: (request, { names, caller }) => names.cancel(request, caller),
   }),
   route({
     ...change,
     path: paths.remove,
     summary: `Removes an entry; with recursive, up to ${limits.maxChangedNames} names and endpoints`,
     requestSchema: requests.removeRequest,
-    run: (request, { names, caller }) => names.remove(request, caller),
+    run: (request, { names, queries, caller }) =>
+      suggestName(names.remove(request, caller), request.name, queries),
   }),
   route({
     method: 'POST',
@@ -204,7 +231,12 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: requests.renewRequest,
     errorCodes: ['FORBIDDEN'],
     responseSchema: responses.renewResponse,
-    run: (request, { names, caller }) => names.renew(request, caller),
+    run: (request, { names, caller }) => {
+      const ready = names.prepareRenewals(request);
+      return ready === undefined
+        ? names.renew(request, caller)
+        : ready.then(() => names.renew(request, caller));
+    },
   }),
   route({
     method: 'POST',

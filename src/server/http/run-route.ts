@@ -4,7 +4,7 @@ import { paths } from '../../protocol/paths.js';
 import { createRouteContext, type HttpContext } from './request-context.js';
 import type { Route } from './routes.js';
 
-/** Runs a route, and records a change or a ticket in the audit log if the server has one. */
+/** Runs a route. If the server has an audit log, records the change or the ticket. */
 export function runRoute(
   http: HttpContext,
   route: Route,

@@ -7,11 +7,11 @@ import { ConnectionKeys, type ProvedKey } from './connection-keys.js';
 import { HttpError } from './http-error.js';
 import { ListCursors } from './list-cursors.js';
 
-/** Keys and rights of a secured server. */
+/** The parts of a secured server that check keys and rights. */
 export interface Security {
   readonly identities: IdentityService;
   readonly registryKey: RegistryKey;
-  /** Signs with the present key of the registry. */
+  /** Issues tickets, signed with the present key of the registry. */
   readonly issuer: Pick<TicketIssuer, 'issue'>;
   readonly connectionKeys: ConnectionKeys;
   readonly listCursors: ListCursors;
@@ -26,7 +26,7 @@ export interface SecurityOptions {
 
 export async function createSecurity(options: SecurityOptions): Promise<Security> {
   const { identities, registryKey, runtime, keyTools } = options;
-  // An open server does not load jose.
+  // Loaded here so that an open server does not load the package jose.
   const { TicketIssuer: Issuer } = await import('../../tickets/ticket-issuer.js');
   let issuer = new Issuer(registryKey.credentials, runtime);
   registryKey.onChanged(() => (issuer = new Issuer(registryKey.credentials, runtime)));
@@ -44,8 +44,8 @@ export function registryKeysOf({ registryKey }: Security): readonly KeyPin[] {
 }
 
 /**
- * Returns the owner of the connection's key; undefined without an enrolled key. The owner is looked up for each request,
- * so the requests of a revoked key fail on open connections too.
+ * Returns the owner of the client key; undefined without an enrolled key. Looks up the owner for each request, so
+ * that a revoked key fails at once, even on open connections.
  */
 export function findCaller(security: Security, { socket }: IncomingMessage): Caller | undefined {
   const key = security.connectionKeys.keyOf(socket);
@@ -53,7 +53,7 @@ export function findCaller(security: Security, { socket }: IncomingMessage): Cal
   return owner && { ...owner, pin: key.pin, cert: key.cert };
 }
 
-/** @throws {@link ClerkError} `IDENTITY_INVALID` with one message for every reason */
+/** @throws {@link ClerkError} `IDENTITY_INVALID`, with the same message for every reason */
 export function authenticate(security: Security, incoming: IncomingMessage): Caller {
   const caller = findCaller(security, incoming);
   if (caller?.pin === undefined) throw identityError();
@@ -61,7 +61,7 @@ export function authenticate(security: Security, incoming: IncomingMessage): Cal
   return caller;
 }
 
-/** @throws {@link ClerkError} `IDENTITY_INVALID` when the client has proved no key */
+/** @throws {@link ClerkError} `IDENTITY_INVALID` when the client has not proved a key */
 export function provedKeyOf({ connectionKeys }: Security, { socket }: IncomingMessage): ProvedKey {
   const key = connectionKeys.keyOf(socket);
   if (key === undefined) throw identityError();

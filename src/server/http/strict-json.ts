@@ -3,8 +3,8 @@ import { limits } from '../../protocol/limits.js';
 import { HttpError } from './http-error.js';
 
 /**
- * Parses untrusted JSON. Rejects deep nesting before parsing, because recursive code would overflow the stack.
- * Rejects duplicate keys, because JSON parsers treat them differently. Rejects the key `__proto__`.
+ * Parses untrusted JSON. Rejects deep nesting before parsing, because deep nesting overflows the stack of recursive
+ * code. Rejects duplicate keys, because JSON parsers treat them differently. Rejects the key `__proto__`.
  *
  * @param subject - beginning of every error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not JSON or is rejected
@@ -23,7 +23,7 @@ export function parseStrictJson(text: string, subject = 'The body'): unknown {
   return value;
 }
 
-/** Checks the nesting depth. Counts object members by the colons outside of strings, because each member has one. */
+/** Checks the nesting depth, and counts the object members. Each member has exactly one colon outside of strings. */
 function countMembers(text: string, subject: string): number {
   let depth = 0;
   let members = 0;

@@ -19,8 +19,8 @@ const httpOptions = {
 };
 
 /**
- * Clients prove their keys in the handshake. No certificate authority is involved: a request is authenticated by the
- * key of its connection. @see [C7.8](../../../docs/guarantees.md#c7-8)
+ * TLS settings. Clients prove their keys in the handshake. Certificates are not verified, because each request is
+ * authenticated by the key of its connection. @see [C7.8](../../../docs/guarantees.md#c7-8)
  */
 const tlsOptions = {
   minVersion: 'TLSv1.3',
@@ -41,7 +41,7 @@ export function createHttpServer(credentials: Credentials | undefined): Server {
 }
 
 /**
- * Gives a running server with TLS another key. Open connections stay open. Sessions of the former key are not resumed.
+ * Replaces the key of a running TLS server. Open connections stay open. Sessions of the former key cannot be resumed.
  */
 export function replaceKey(server: Server, credentials: Credentials): void {
   const { setSecureContext } = server as unknown as Pick<TlsServer, 'setSecureContext'>;

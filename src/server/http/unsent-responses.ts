@@ -1,29 +1,31 @@
 import { ServerResponse, type IncomingMessage } from 'node:http';
 
-/** Reports its end, after which its unsent bytes only decrease. */
+/** A response that reports its unsent bytes when it ends. After its end, they only decrease. */
 export class MeteredResponse<
   Request extends IncomingMessage = IncomingMessage,
 > extends ServerResponse<Request> {
-  onEnded: () => void = () => undefined;
+  unsent: UnsentResponses | undefined = undefined;
 
   override end(...args: unknown[]): this {
-    Reflect.apply(super.end.bind(this), this, args);
-    this.onEnded();
+    super.end(...(args as Parameters<ServerResponse['end']>));
+    this.unsent?.update(this);
     return this;
   }
 }
 
 /**
- * Bounds the bytes of all responses that clients have not taken yet. Above the maximum, the responses that have waited
- * for the longest time are destroyed, with their connections.
+ * Limits the unsent bytes of all responses. Above the limit, the responses that have waited longest are destroyed,
+ * together with their connections.
  *
  * @see [C8.1](../../../docs/guarantees.md#c8-1)
  */
 export class UnsentResponses {
   readonly #maxBytes: number;
   readonly #onDestroyed: (response: ServerResponse) => void;
-  /** Upper bounds of the unsent bytes. The response that has waited for the longest time is first. */
+  /** Upper bound of the unsent bytes of each response. The response that has waited longest is first. */
   readonly #unsent = new Map<ServerResponse, number>();
+  /** Responses that have a `close` listener, so that a watch does not get one for each event. */
+  readonly #observed = new WeakSet<ServerResponse>();
   #total = 0;
 
   /** @param onDestroyed - called before a response is destroyed */
@@ -36,7 +38,7 @@ export class UnsentResponses {
     return this.#total;
   }
 
-  /** Called after bytes were written to a response, or sent. */
+  /** Called after bytes were written to a response, or were sent. */
   update(response: ServerResponse): void {
     const before = this.#unsent.get(response);
     const bytes = response.destroyed ? 0 : response.writableLength;
@@ -44,7 +46,10 @@ export class UnsentResponses {
       this.#remove(response);
       return;
     }
-    if (before === undefined) response.once('close', () => this.#remove(response));
+    if (!this.#observed.has(response)) {
+      this.#observed.add(response);
+      response.once('close', () => this.#remove(response));
+    }
     this.#unsent.set(response, bytes);
     this.#total += bytes - (before ?? 0);
     if (this.#total > this.#maxBytes) this.#makeRoom();

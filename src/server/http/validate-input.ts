@@ -65,6 +65,9 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   token: 'a token of an operator',
   ttlMs: `an integer from ${enrolTokenTtl.minMs} to ${enrolTokenTtl.maxMs}, in ms`,
   recursive: 'true or false',
+  moved: 'true or false',
+  dryRun: "'true' or 'false'",
+  prune: "'true' or 'false'",
   force: 'true or false',
   rolling: 'true or false',
   whenExpired: 'true or false',
@@ -73,8 +76,8 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
 
 /**
  * @param subject - beginning of error messages
- * @throws {@link ClerkError} `CONFIG_INVALID`; the message names the first invalid field, its valid values and the
- * received value
+ * @throws {@link ClerkError} `CONFIG_INVALID`, with the first invalid field, its valid values and the received value
+ *   in the message
  */
 export function validateInput<Schema extends z.core.$ZodType>(
   schema: Schema & { safeParse(value: unknown): z.core.util.SafeParseResult<z.core.output<Schema>> },
@@ -97,8 +100,8 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
     return `${subject} has the unknown field ${quote(formatPath([...path, key]))}; remove the field, or check the spelling`;
   }
   if (issue.code === 'invalid_union') {
-    // The message names the invalid field inside the value. Without such a field, the message lists the alternatives
-    // of the union.
+    // The message contains the invalid field inside the value. If there is none, it lists the alternatives of the
+    // union.
     const inner = issue.errors
       .flat()
       .find(({ path: innerPath, code }) => innerPath.length > 0 || code === 'unrecognized_keys');

@@ -10,8 +10,8 @@ export function describeExit({ code, signal }: ProcessExit): string {
 }
 
 /**
- * Formats the end of a log for an error message: at most 20 lines and 2,000 characters, without control characters,
- * separated by ` | `.
+ * Formats the end of a log for an error message: at most 20 lines and 2,000 characters, separated by ` | `. Removes
+ * control characters.
  *
  * @see [A26](../../../docs/guarantees.md#a26)
  */

@@ -17,7 +17,7 @@ export function trustProblem(
 ): string | undefined {
   if (serverUid === undefined) return undefined;
   if (owner !== 0 && owner !== serverUid)
-    return `${path} must be owned by root or by user ${serverUid}, who runs the server; got user ${owner}`;
+    return `${path} must be owned by root or by user ${serverUid}, which runs the server; got user ${owner}; change the owner with chown`;
   // In a folder with the sticky bit, such as `/tmp`, users can replace only their own files.
   if (kind === 'folder' && (mode & 0o1000) !== 0) return undefined;
   if ((mode & 0o022) === 0) return undefined;
@@ -26,7 +26,7 @@ export function trustProblem(
 }
 
 /**
- * Returns undefined when the server may run the program.
+ * Returns why the server must not run a program; undefined when it may.
  *
  * @param facts - facts of the program, then of each folder above the program
  */
@@ -41,11 +41,12 @@ export function programProblem(
 }
 
 /**
- * Returns undefined when only root, the server and the user of the service can change a script. No other user may create
- * files beside it, because many interpreters load modules from the folder of their script.
+ * Returns why the server must not run a script; undefined when it may. Only root, the user of the server and the user
+ * of the service may change the script. No other user may create files in its folder, because many interpreters load
+ * modules from there.
  *
  * @param facts - facts of the script, then of each folder above the script
- * @param serviceUid - user that runs the script, if it is another user than that of the server
+ * @param serviceUid - id of the user of the service; undefined if it is the user of the server
  */
 export function scriptFileProblem(
   facts: readonly FileFacts[],
@@ -56,7 +57,8 @@ export function scriptFileProblem(
     .map((each, index) => {
       const facts =
         each.owner === serviceUid && serverUid !== undefined ? { ...each, owner: serverUid } : each;
-      // The sticky bit does not keep others from creating files.
+      // In the folder of the script, the sticky bit is ignored, because it does not prevent other users from creating
+      // files.
       return trustProblem(index === 1 ? { ...facts, mode: facts.mode & ~0o1000 } : facts, serverUid);
     })
     .find((problem) => problem !== undefined);

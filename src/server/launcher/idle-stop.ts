@@ -4,7 +4,10 @@ import type { Clock, Timer } from '../../core/clock.js';
 export interface IdleStopOptions {
   readonly clock: Clock;
   readonly idleStopMs: number;
-  /** Renewals report the calls of a service, so a service that counts its calls reports at least once per lease. */
+  /**
+   * Lease of the endpoint, in ms. A service that counts its calls reports them with its renewals, at least once per
+   * lease.
+   */
   readonly leaseMs: number;
   readonly lastLaunchAt: () => number;
   readonly onIdle: () => void;

@@ -9,23 +9,21 @@ import { IdleStop } from './idle-stop.js';
 import { describeExit, describeLogTail } from './exit-reason.js';
 import { currentRecord } from './process-record.js';
 import { findLaunched } from './recover-launch.js';
-import { launchedProcessFault } from './service-fault.js';
+import { launchedProcessFault } from './liveness-check.js';
 import type { PendingRegistration, LauncherContext } from './launcher-context.js';
 
-/** A process that exits within this time after its registration counts as failed. */
+/** Time after the registration within which an exit counts as a failed start, in ms. */
 const stableAfterMs = 10_000;
-/** From SIGTERM to SIGKILL, for a registered service. */
+/** Time from SIGTERM to SIGKILL for a registered service, in ms. */
 const drainTimeoutMs = 6_500;
-/** From SIGTERM to SIGKILL, for a process that has not registered. */
+/** Time from SIGTERM to SIGKILL for a process that has not registered, in ms. */
 const stopTimeoutMs = 2_000;
-/**
- * From SIGTERM to SIGKILL, for the children of an exited process. Short, because the next start waits for their end.
- */
+/** Time from SIGTERM to SIGKILL for the children of an exited process, in ms. The next start waits for their end. */
 const orphanTimeoutMs = 500;
-/** Maximum wait until the withdrawal of the endpoint is saved. Then SIGTERM is sent. */
+/** Maximum time for saving the withdrawal of the endpoint before SIGTERM is sent, in ms. */
 const withdrawTimeoutMs = 1_000;
 /**
- * SIGTERM is sent this long before a drained endpoint is removed, so that the process can begin its own drain first.
+ * SIGTERM is sent this long before a drained endpoint is removed, in ms, so that the process can start its own drain.
  */
 const earlySignalMs = 500;
 
@@ -48,8 +46,8 @@ interface LaunchInit {
   readonly lastLaunchAt: () => number;
   readonly onStartFailed: (reason: string) => void;
   /**
-   * Called when the process of a registered service exits without a requested stop. `wasStable`: the registration was
-   * at least 10 s ago.
+   * Called when the process of a registered service exits, or is killed because of a fault. `wasStable`: the
+   * registration was at least 10 s ago.
    */
   readonly onExit: (reason: string, wasStable: boolean) => void;
   readonly onDone: () => void;
@@ -109,8 +107,8 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Called when an instance that accepts connections registers. The registration counts only after the ticket of the
-   * launch was redeemed.
+   * Called when an instance that accepts connections registers. Has no effect before the ticket of the launch is
+   * redeemed, because the id alone proves nothing.
    */
   onRegistered(): void {
     if (this.#state !== 'starting' || currentRecord(this.#context, this.record)?.redeemed !== true) return;
@@ -121,10 +119,10 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Checks whether the service can still serve. Withdraws the endpoint of an exited process. Ends a process that is
-   * stopped or does not respond. Concurrent callers share one check. Never rejects.
+   * Checks whether the process can still accept calls. Withdraws the endpoint of an exited process. Kills a process
+   * that is paused or does not respond. Concurrent callers share one check. Never rejects.
    *
-   * @returns whether the process had ended or was ended
+   * @returns whether the process has exited or was killed
    * @see [C6.4](../../../docs/guarantees.md#c6-4)
    */
   inspect(): Promise<boolean> {
@@ -132,7 +130,7 @@ export class Launch implements PendingRegistration {
     return this.#inspection;
   }
 
-  /** Ends a start that cannot be saved, since no restarted server would know its process. */
+  /** Ends a start whose registration cannot be saved, because a restarted server could not find its process. */
   onStoreFailed({ message, remainingMs }: ClerkError): void {
     if (this.#state !== 'starting') return;
     this.#settleResult({ kind: 'failed', reason: message, remainingMs });
@@ -147,8 +145,8 @@ export class Launch implements PendingRegistration {
   }
 
   /**
-   * Ends the process after its calls. The endpoint drains until no client uses it. The process then gets SIGTERM, and
-   * SIGKILL after `drainMs`. Resolves when {@link done} resolves.
+   * Stops the process after its running calls. The endpoint drains until no client uses it. The process then gets
+   * SIGTERM, and after `drainMs` SIGKILL. Resolves when {@link done} resolves.
    *
    * @see [C6.6](../../../docs/guarantees.md#c6-6)
    */
@@ -235,7 +233,7 @@ export class Launch implements PendingRegistration {
       this.fail(`${reason} before the service registered${await this.#logTail()}`);
       return;
     }
-    // The children are stopped at once, without a wait for the withdrawal.
+    // Does not wait for the withdrawal, so that the children are stopped at once.
     void withdrawEndpoint(this.#context, this.record, true);
     if (this.#state === 'stopping') return;
     const { name, instance } = this.record;
@@ -250,16 +248,19 @@ export class Launch implements PendingRegistration {
     const wasEnded =
       !this.#handle.hasExited() && (await (wasUp ? this.#endFaulty() : this.#inspectDraining()));
     if (wasEnded || !this.#handle.hasExited()) return wasEnded;
-    // The exit may be known before the withdrawal is saved.
+    // Waits until the withdrawal is saved, because `onExit` only starts it.
     await withdrawEndpoint(this.#context, this.record, true);
     return wasUp;
   }
 
   async #endFaulty(): Promise<boolean> {
     const { processes, runtime, logger } = this.#context;
-    const { addresses: stated = [] } = currentRecord(this.#context, this.record) ?? this.record;
-    // A process that does not listen yet would count as silent.
-    const addresses = this.#isStarting() ? [] : stated;
+    const { addresses: stated = [], hostId } = currentRecord(this.#context, this.record) ?? this.record;
+    const own = runtime.hostId();
+    // In another network namespace, an address such as 127.0.0.1 belongs to a different listener.
+    const isElsewhere = hostId !== undefined && own !== undefined && hostId !== own;
+    // The addresses of a starting process are not checked, because it may not listen yet.
+    const addresses = isElsewhere || this.#isStarting() ? [] : stated;
     const fault = await launchedProcessFault({ processes, clock: runtime }, this.#handle.pid, addresses);
     if (fault === undefined || this.isStopping || this.#handle.hasExited()) return false;
     const { name, instance } = this.record;
@@ -300,7 +301,9 @@ export class Launch implements PendingRegistration {
     );
     if (this.#isDone()) return;
     if (!stopped)
-      this.#context.logger.error(`Some processes of ${record.name} (${record.instance}) survived SIGKILL`);
+      this.#context.logger.error(
+        `Some processes of ${record.name} (${record.instance}) still run after SIGKILL; check them with ps`,
+      );
     await withdrawEndpoint(this.#context, record, true);
     await this.#removeRecord();
   }
@@ -348,7 +351,10 @@ export class Launch implements PendingRegistration {
     this.#settleDone();
   }
 
-  /** Used for a recovered launch. Ends the supervision if no process is found. */
+  /**
+   * Finds the process of a launch that was recovered after a restart. Ends the supervision if there is no such
+   * process.
+   */
   async #findProcess(): Promise<void> {
     const { logger } = this.#context;
     const { name, instance } = this.record;
@@ -356,7 +362,7 @@ export class Launch implements PendingRegistration {
     if (this.isStopping) return;
     if (handle === undefined) {
       logger.info(
-        `Service ${name} (${instance}) is registered, but its process was not found; the server no longer supervises this instance`,
+        `Service ${name} (${instance}) is registered, but its process was not found on this host; the launcher no longer supervises this instance`,
       );
       return this.#removeRecord();
     }

@@ -11,6 +11,7 @@ export type LauncherNameService = Pick<
   NameService,
   | 'resolve'
   | 'launchRule'
+  | 'canonicalOf'
   | 'launches'
   | 'onRegistered'
   | 'onUnreachable'
@@ -25,14 +26,14 @@ export interface LauncherContext {
   readonly processes: Processes;
   readonly runtime: ServerRuntime;
   readonly manifests: Map<string, Manifest>;
-  /** Rejects with `CONFIG_INVALID`. Undefined if manifests cannot be read again. */
+  /** Reads a manifest again. Rejects with `CONFIG_INVALID`. Undefined if the manifests do not come from files. */
   readonly readManifest?: ((name: string) => Promise<Manifest>) | undefined;
   readonly programChangeReason: (manifest: Manifest, args: readonly string[]) => Promise<string | undefined>;
   readonly registryUrls: () => readonly string[];
   /** Key of a secured registry, by which a launched service recognizes the registry. */
   readonly registryPin?: (() => KeyPin) | undefined;
   readonly logs: string | undefined;
-  /** Whether a later server finds the launch records of this server. */
+  /** Whether launch records are stored, so that a restarted server finds the processes of this one. */
   readonly isDurable: boolean;
   readonly logger: Logger;
   /** Counts the running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */

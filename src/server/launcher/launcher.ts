@@ -7,14 +7,21 @@ import type {
   StopResponse,
   StopRequest,
 } from '../../protocol/launch-messages.js';
+import type { LaunchRule } from '../../protocol/naming-messages.js';
 import type { OutdatedInstance } from '../../protocol/status-messages.js';
 import type { Launcher, LaunchRecord } from '../ports.js';
 import { OutdatedLaunches } from './outdated-launches.js';
 import { ServiceSupervisor } from './service-supervisor.js';
 import { programChangeReason } from './manifest-files.js';
 import { defaultPath } from './spawn-service.js';
+import { checkService } from './start-preparation.js';
 import { startProblem } from './start-problem.js';
 import type { LauncherContext } from './launcher-context.js';
+
+/**
+ * Number of supervisors that are checked for each new one, so that supervisors of removed services do not accumulate.
+ */
+const looksPerSupervisor = 2;
 
 export interface LauncherOptions extends Pick<
   LauncherContext,
@@ -28,7 +35,7 @@ export interface LauncherOptions extends Pick<
 }
 
 /**
- * Opens the launcher of this host. The launcher also supervises the launches that an earlier server recorded.
+ * Opens the launcher of this host. It also supervises the processes that an earlier server has launched.
  *
  * @see [T6](../../../docs/background.md#t6), [T7](../../../docs/background.md#t7)
  * @see [C6](../../../docs/guarantees.md#c6)
@@ -53,7 +60,7 @@ export async function openLauncher(options: LauncherOptions): Promise<Launcher> 
   await launcher.recover();
   if (options.processes.isInit)
     options.logger.warn(
-      'This server has the process id 1. The child processes of an ended service become zombies, because Node does not reap them; run the container with --init, or start the server through an init program such as tini',
+      'This server has the process id 1. Node does not reap orphaned processes, so children of an ended service remain as zombies; run the container with --init, or start the server with an init program such as tini',
     );
   return launcher;
 }
@@ -103,7 +110,7 @@ class HostLauncher implements Launcher {
       if (!endpoints.some(({ state }) => state !== 'draining'))
         throw new ClerkError(
           'START_FAILED',
-          `${canonical} was started, but its endpoint was removed before the response; start the service again`,
+          `${canonical} was started, but its endpoint ended before the response; read the log of the service, and start it again`,
         );
       return { name: request.name, endpoints, started };
     } finally {
@@ -148,8 +155,10 @@ class HostLauncher implements Launcher {
     return this.#outdated.list;
   }
 
-  hasManifest(manifest: string): boolean {
-    return this.#context.manifests.has(manifest);
+  checkRule(name: string, { manifest }: LaunchRule): void {
+    const known = this.#context.manifests.get(manifest);
+    const canonical = this.#context.names.canonicalOf(name) ?? name;
+    if (known !== undefined) checkService(known, manifest, canonical);
   }
 
   async close(): Promise<void> {
@@ -172,6 +181,7 @@ class HostLauncher implements Launcher {
   #supervisorFor(name: string): ServiceSupervisor {
     const existing = this.#supervisors.get(name);
     if (existing !== undefined) return existing;
+    this.#dropRemoved();
     const supervisor = new ServiceSupervisor(this.#context, name, () => {
       if (this.#supervisors.get(name) === supervisor) this.#supervisors.delete(name);
     });
@@ -179,15 +189,33 @@ class HostLauncher implements Launcher {
     return supervisor;
   }
 
-  /** A service that moved to another name also has a supervisor under its earlier name. */
+  /** Returns all supervisors of a service. After a move, a service also has one under its old name. */
   #supervisorsFor(canonical: string): readonly ServiceSupervisor[] {
-    return [...this.#supervisors.values()].filter(({ name }) => {
-      try {
-        return name === canonical || this.#context.names.launchRule(name).canonical === canonical;
-      } catch {
-        return false;
-      }
-    });
+    return [...this.#supervisors.values()].filter(
+      ({ name }) => name === canonical || this.#serviceAt(name) === canonical,
+    );
+  }
+
+  /**
+   * Removes supervisors of removed services. Other idle supervisors stay, because they store the failed starts of
+   * their service.
+   */
+  #dropRemoved(): void {
+    let looks = 0;
+    for (const [name, supervisor] of this.#supervisors) {
+      if (looks++ === looksPerSupervisor) return;
+      // A supervisor that stays moves to the end, and is checked again after all others.
+      this.#supervisors.delete(name);
+      if (!supervisor.isIdle || this.#serviceAt(name) !== undefined) this.#supervisors.set(name, supervisor);
+    }
+  }
+
+  #serviceAt(name: string): string | undefined {
+    try {
+      return this.#context.names.launchRule(name).canonical;
+    } catch {
+      return undefined;
+    }
   }
 
   #throwIfClosed(): void {

@@ -1,6 +1,9 @@
 import { parsePattern, type PatternNode } from './pattern-parser.js';
 
-/** Bounds the time of a match, which is at most proportional to this number × the length of the value. */
+/**
+ * Maximum number of states. The time of a match is at most proportional to the number of states × the length of the
+ * value.
+ */
 const maxStates = 1_000;
 
 type State =
@@ -10,15 +13,15 @@ type State =
   | { readonly kind: 'match' };
 
 /**
- * A pattern that the whole of a value must match. It is matched by the simulation of an automaton, which reads each
- * character once, so that no pattern and no value can block this process.
+ * A pattern that must match a whole value. The match simulates a finite automaton, which reads each character once.
+ * No pattern and no value can therefore block the event loop.
  *
  * @see https://swtch.com/~rsc/regexp/regexp1.html
  */
 export class LinearPattern {
   readonly #states: State[] = [{ kind: 'match' }];
   readonly #start: number;
-  /** The step at which each state was last reached. */
+  /** Step in which each state was last reached. */
   readonly #reachedAt: number[];
   #step = 0;
 
@@ -40,7 +43,7 @@ export class LinearPattern {
     return current.some(({ kind }) => kind === 'match');
   }
 
-  /** Returns the states that are reached without a further character. */
+  /** Returns the states that can be reached without reading a character. */
   #follow(from: readonly number[], at: number, length: number): readonly State[] {
     this.#step++;
     const pending = [...from];
@@ -57,7 +60,7 @@ export class LinearPattern {
     return reached;
   }
 
-  /** Adds the states of a node before the state `next`, and returns the first of them. */
+  /** Adds the states of a node, which lead to the state `next`. Returns the first of them. */
   #compile(node: PatternNode, next: number): number {
     switch (node.kind) {
       case 'character':

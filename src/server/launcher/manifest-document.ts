@@ -31,13 +31,13 @@ export function parseManifestDocument(file: string, text: string): ManifestField
   return new ManifestField(file, lines, '', document.contents ?? undefined, 1);
 }
 
-/** One value of a manifest. Errors name the file, the line and the field. */
+/** A value of a manifest. Each error contains the file, the line and the field. */
 export class ManifestField {
   readonly #file: string;
   readonly #lines: LineCounter;
   readonly #path: string;
   readonly #node: Node | undefined;
-  /** From 1. A missing field has the line of the map that should contain it. */
+  /** Line number, from 1. A missing field has the line of the map in which it is missing. */
   readonly line: number;
 
   constructor(file: string, lines: LineCounter, path: string, node: Node | undefined, line: number) {
@@ -118,7 +118,10 @@ export class ManifestField {
     return entries;
   }
 
-  /** Throws if the map has another key. A missing key gets a field without a value. */
+  /**
+   * Returns the fields of a map by key. Throws if the map has any other key. A missing key has a field without a
+   * value.
+   */
   fields<K extends string>(...keys: readonly K[]): Readonly<Record<K, ManifestField>> {
     const entries = this.entries();
     for (const [key, field] of entries)

@@ -1,7 +1,7 @@
 import { constants } from 'node:fs';
 import { lstat, open, readdir, readFile, readlink, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
-import { ClerkError, errorMessage } from '../../core/errors.js';
+import { ClerkError, errorMessage, isClerkError, configError } from '../../core/errors.js';
 import { effectiveUid, fileFacts, pathFacts } from './file-facts.js';
 import { runAsProblem, findUser } from './run-as-user.js';
 import { manifestName, parseManifest, type Manifest, type ParsedManifest } from './manifest.js';
@@ -11,11 +11,11 @@ import { programProblem, trustProblem, type FileFacts } from './file-trust.js';
 const maxManifestBytes = 64 * 1024;
 
 /**
- * Reads every `NAME.yaml` of a folder. Rejects manifests and programs that another user can change.
+ * Reads every `NAME.yaml` and `NAME.yml` of a folder. Rejects manifests and programs that another user can change.
  *
  * @returns the manifests by name
- * @throws {@link ClerkError} `CONFIG_INVALID` with the file or folder; for an invalid field, also the line and the
- *   field
+ * @throws {@link ClerkError} `CONFIG_INVALID`, with the file or folder in the message; for an invalid field, also
+ *   with line and field
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
 export async function readManifests(folder: string): Promise<Map<string, Manifest>> {
@@ -33,27 +33,29 @@ export async function readManifests(folder: string): Promise<Map<string, Manifes
 }
 
 /**
- * Reads one manifest again while the server runs. A program behind a link is accepted only if no other user can
- * change the link, because no operator has confirmed the new target.
+ * Reads one manifest again while the server runs. A program path with symbolic links is accepted only if no other
+ * user can change the links. A start of the server counts as a confirmation of the link targets by the operator; a
+ * reload does not.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID`
  * @see [A20](../../../docs/guarantees.md#a20), [A23](../../../docs/guarantees.md#a23)
  */
 export async function readManifest(folder: string, name: string): Promise<Manifest> {
   await checkTrusted(folder, await fileFacts(folder).catch(() => undefined));
-  const path = join(folder, `${name}.yaml`);
+  const file = (await manifestFileNames(folder)).find((each) => manifestName(each) === name);
+  const path = join(folder, file ?? `${name}.yaml`);
   const manifest = await completeManifest(parseManifest(path, await readManifestFile(path)));
   const problem = await linkProblem(manifest.exec);
   if (problem !== undefined)
     throw manifestError(
       manifest,
       'exec',
-      `must be reached by trusted links: ${problem}; restart the server to accept the program`,
+      `must not have a symbolic link that another user can change: ${problem}; restart the server to accept the program`,
     );
   return manifest;
 }
 
-/** Returns why another user can change a link on the way to a path; undefined if no other user can. */
+/** Returns why another user can change a symbolic link in a path; undefined if no other user can. */
 async function linkProblem(path: string): Promise<string | undefined> {
   let rest = path.split('/').filter(Boolean);
   let current = '/';
@@ -77,10 +79,10 @@ async function linkProblem(path: string): Promise<string | undefined> {
 }
 
 /**
- * Checks a program again, because it may have changed since the manifest was read. Returns undefined when the program
- * may be run.
+ * Checks a program again, because it may have changed since the manifest was read. Returns why it must not run;
+ * undefined when it may.
  *
- * @param args - arguments with filled-in parameters
+ * @param args - arguments in which parameters are replaced by their values
  */
 export async function programChangeReason(
   manifest: Manifest,
@@ -99,20 +101,28 @@ export async function programChangeReason(
 async function manifestFileNames(folder: string): Promise<readonly string[]> {
   try {
     const entries = await readdir(folder);
-    return entries.filter((name) => name.endsWith('.yaml') && !name.startsWith('.')).sort();
+    const files = entries.filter((name) => /\.ya?ml$/.test(name) && !name.startsWith('.')).sort();
+    const names = files.map(manifestName);
+    const twice = files.find((_, index) => names.indexOf(names[index] as string) !== index);
+    if (twice === undefined) return files;
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      `Manifest folder ${folder} must have one file for each manifest; got ${manifestName(twice)}.yaml and ${manifestName(twice)}.yml; remove one of them`,
+    );
   } catch (error) {
+    if (isClerkError(error)) throw error;
     throw configError(`Manifest folder ${folder} cannot be read: ${errorMessage(error)}`, error);
   }
 }
 
 async function readManifestFile(path: string): Promise<string> {
-  // Without O_NONBLOCK, the open of a FIFO would wait for a writer.
+  // With O_NONBLOCK, opening a FIFO does not wait for a writer.
   const flags = constants.O_RDONLY | constants.O_NONBLOCK;
   const file = await open(path, flags).catch((error: unknown) => {
     throw configError(`Manifest ${path} cannot be read: ${errorMessage(error)}`, error);
   });
   try {
-    // The checks and the read use the same open file, so a replacement of the file has no effect.
+    // The checks and the read use the same open file, so replacing the file in between has no effect.
     const facts = await file.stat();
     if (!facts.isFile()) throw configError(`Manifest ${path} must be a regular file`);
     if (facts.size > maxManifestBytes)
@@ -130,7 +140,7 @@ async function checkTrusted(path: string, facts: FileFacts | undefined): Promise
     throw configError(`Manifests must be writable only by root and the user who runs the server: ${problem}`);
 }
 
-/** Adds the real path of the program and the user ids. */
+/** Checks the paths and the user of a manifest, and adds the real paths and the user ids. */
 async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
   const { exec, cwd } = parsed;
   const program = await realpath(exec).catch((error: unknown) => {
@@ -149,7 +159,7 @@ async function completeManifest(parsed: ParsedManifest): Promise<Manifest> {
     ...parsed,
     programPath: program,
     runAs,
-    // An argument need not be the path of an existing file.
+    // An argument that is not the path of an existing file stays unchanged.
     realPaths: await Promise.all(paths.map((path) => realpath(path).catch(() => path))),
   });
 }
@@ -161,7 +171,7 @@ async function resolveUser(parsed: ParsedManifest): Promise<Manifest['runAs']> {
   const ids = findUser(user, await readFile('/etc/passwd', 'utf8').catch(() => ''));
   const problem = runAsProblem(user, ids, ownUid);
   if (problem !== undefined) throw manifestError(parsed, 'user', problem);
-  // A server without root rights can run programs only as its own user. `runAsProblem` has rejected every other user.
+  // Without root rights, the only possible user is that of the server itself; `runAsProblem` has rejected all others.
   return ownUid === 0 ? ids : undefined;
 }
 
@@ -171,8 +181,4 @@ function manifestError(
   problem: string,
 ): ClerkError {
   return configError(`${file}, line ${fieldLines[field]}: ${field} ${problem}`);
-}
-
-function configError(message: string, cause?: unknown): ClerkError {
-  return new ClerkError('CONFIG_INVALID', message, { cause });
 }

@@ -7,12 +7,12 @@ import { LinearPattern } from './linear-pattern.js';
 import { parseManifestDocument, type ManifestField } from './manifest-document.js';
 import { maxValueLength, templateProblem, type ManifestParameter } from './parameters.js';
 
-/** A manifest with valid fields. The program, the working folder and the user are not yet checked on this host. */
+/** A manifest with valid fields. The program, the working folder and the user were not checked on this host yet. */
 export interface ParsedManifest {
   readonly file: string;
   readonly content: string;
   readonly service: Glob;
-  /** As written in the manifest. */
+  /** Path of the program, as written in the manifest. */
   readonly exec: string;
   readonly args: readonly string[];
   readonly params: ReadonlyMap<string, ManifestParameter>;
@@ -25,24 +25,25 @@ export interface ParsedManifest {
    * wildcards.
    */
   readonly maxInstances: number;
-  /** Maximum time from start to registration, 100 to 600,000. Default 10,000. */
+  /** Maximum time from start to registration, in ms, 100 to 600,000. Default 10,000. */
   readonly readyMs: number;
   /**
-   * Without a call for this time, a service that counts its calls is drained and stopped; ≥ 1,000. Default: never.
+   * Time without a call after which a service that counts its calls is drained and stopped, in ms, ≥ 1,000. Default:
+   * never.
    */
   readonly idleStopMs: number | undefined;
-  /** Maximum time from SIGTERM to the end of an idle or replaced instance, 100 to 600,000. Default 30,000. */
+  /** Maximum time from SIGTERM to SIGKILL for an idle or replaced instance, in ms, 100 to 600,000. Default 30,000. */
   readonly drainMs: number;
-  /** At this size, the log file is copied and emptied; 4,096 to 2 GiB. Default 10 MiB. */
+  /** Size at which the log file is copied and emptied, in bytes, 4,096 to 2 GiB. Default 10 MiB. */
   readonly maxLogBytes: number;
   readonly maxLogFiles: number;
-  /** Line numbers, for errors that the checks on this host find. */
+  /** Line numbers of fields, for the errors of later checks. */
   readonly fieldLines: Readonly<Record<'exec' | 'cwd' | 'user', number>>;
 }
 
 /**
- * A program that the operator of a host allows the launcher to start. A launch rule only names a manifest and gives
- * parameter values. All other settings come from the manifest.
+ * A program that the launcher may start, as the operator of the host has defined it. A launch rule of a client
+ * contains only the name of a manifest and parameter values.
  *
  * @see [A20](../../../docs/guarantees.md#a20)
  */
@@ -53,7 +54,10 @@ export interface Manifest extends ParsedManifest {
   readonly realPaths: readonly string[];
 }
 
-/** Identifies what a process is started with: the fields of a manifest, and the files to which its paths lead. */
+/**
+ * Returns a digest of the fields of a manifest and of the real paths of its files. A different version means that a
+ * restart would run something else.
+ */
 export function manifestVersion(
   { content, programPath, realPaths }: Manifest,
   hashing: Pick<Hashing, 'sha256'>,
@@ -63,10 +67,10 @@ export function manifestVersion(
     .join('.');
 }
 
-/** Also applies when the manifest of the service no longer exists. */
+/** Default of `drainMs`. Also used when the manifest of a running service no longer exists. */
 export const defaultDrainMs = 30_000;
 
-/** Also apply when the manifest of the service no longer exists. */
+/** Default limits of a log file. Also used when the manifest of a running service no longer exists. */
 export const defaultLogLimits = Object.freeze({ maxLogBytes: 10 * 1024 * 1024, maxLogFiles: 3 });
 
 export function parseManifest(file: string, text: string): ParsedManifest {
@@ -188,11 +192,11 @@ function patternField(field: ManifestField): LinearPattern {
 }
 
 export function manifestName(file: string): string {
-  const name = file.slice(0, -'.yaml'.length);
+  const name = file.slice(0, file.lastIndexOf('.'));
   if (!/^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(name) || name.length > limits.maxManifestNameLength)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `Manifest file name must have 1 to ${limits.maxManifestNameLength} characters before '.yaml', each a letter, a digit, '.', '_' or '-', and begin with a letter or a digit; got ${file}`,
+      `Manifest file name must have 1 to ${limits.maxManifestNameLength} characters before '.yaml' or '.yml', each a letter, a digit, '.', '_' or '-', and begin with a letter or a digit; got ${file}`,
     );
   return name;
 }

@@ -8,8 +8,8 @@ import { manifestVersion, type Manifest } from './manifest.js';
 const intervalMs = 5_000;
 
 /**
- * Finds the running processes whose manifest on disk has changed since their start. A manifest has also changed when
- * a link in its paths leads elsewhere. Logs each change once.
+ * Finds running processes whose manifest on disk has changed since their start. A symbolic link with a new target in
+ * a path of the manifest also counts as a change. Logs each change once.
  *
  * @see [C6.8](../../../docs/guarantees.md#c6-8)
  */
@@ -79,7 +79,7 @@ export class OutdatedLaunches {
     if (version === started) return undefined;
     const [content] = version.split('.');
     return started?.startsWith(`${content ?? ''}.`) === true
-      ? `a path in manifest ${name} now leads to another file; the program is ${onDisk.programPath}`
+      ? `a path in manifest ${name} now leads to a different file; the program is now ${onDisk.programPath}`
       : `manifest ${name} was edited since the process was started`;
   }
 

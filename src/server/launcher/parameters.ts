@@ -2,7 +2,7 @@ import { ClerkError } from '../../core/errors.js';
 import { describeValue, quote } from '../../core/describe-value.js';
 import { LinearPattern } from './linear-pattern.js';
 
-/** Bounds the time of a pattern match. */
+/** Maximum length of a value, in characters. This bounds the time of a pattern match. */
 export const maxValueLength = 256;
 
 export type ManifestParameter =
@@ -13,19 +13,19 @@ function placeholders(template: string): readonly string[] {
   return [...template.matchAll(placeholderPattern)].map(([, name]) => name ?? '');
 }
 
-/** Returns undefined when all placeholders `${name}` are valid. */
+/** Returns the problem of a placeholder such as `${name}`; undefined when all placeholders are valid. */
 export function templateProblem(template: string, parameterNames: ReadonlySet<string>): string | undefined {
   if (template.replaceAll(placeholderPattern, '').includes('${'))
     return "has an unclosed '${'; write a placeholder as ${param}";
   const unknown = placeholders(template).find((name) => !parameterNames.has(name));
   return unknown === undefined
     ? undefined
-    : `uses parameter ${quote(unknown)}, which is not declared in params`;
+    : `uses parameter ${quote(unknown)}, which is not declared in params; declare it, or correct the name`;
 }
 
 /**
- * Fills the placeholders in arguments that {@link templateProblem} has checked. The program gets each argument
- * directly, without a shell.
+ * Replaces the placeholders in arguments by values. {@link templateProblem} must have checked the arguments. No shell
+ * reads them, so values need no quotes.
  *
  * @param values - exactly one value for each parameter
  * @throws {@link ClerkError} `START_FAILED` with the name of the parameter

@@ -1,10 +1,13 @@
-/** Parses the patterns of manifests: the part of the regular expressions of ECMAScript that can be matched in linear time. */
+/**
+ * Parses the patterns of manifests, which are ECMAScript regular expressions without the features that need more than
+ * linear time.
+ */
 
 export type PatternNode =
   | { readonly kind: 'character'; readonly accepts: (codePoint: number) => boolean }
   | { readonly kind: 'sequence' | 'choice'; readonly items: readonly PatternNode[] }
   | { readonly kind: 'repeat'; readonly item: PatternNode; readonly min: number; readonly max: number }
-  /** The empty text at the start or at the end of the value. */
+  /** Matches the empty text at the start or the end of the value. */
   | { readonly kind: 'start' | 'end' };
 
 const maxCount = 1_000;
@@ -26,7 +29,7 @@ class PatternParser {
   parse(): PatternNode {
     const node = this.#choice();
     if (this.#at < this.text.length)
-      throw new Error("must open each group that a ')' closes; write '\\)' for a parenthesis");
+      throw new Error("must not have a ')' without a '('; write '\\)' for a parenthesis");
     return node;
   }
 
@@ -58,7 +61,7 @@ class PatternParser {
     const extra = this.text[this.#at];
     if (extra === '?')
       throw new Error(
-        "must not have '?' after a repetition; remove the '?', since the whole value must match anyway",
+        "must not have '?' after a repetition; remove the '?', which has no effect because the whole value must match",
       );
     if (extra !== undefined && '*+{'.includes(extra))
       throw new Error(`must not repeat a repetition; put a group around it, such as (?:a+)${extra}`);
@@ -106,7 +109,7 @@ class PatternParser {
       case '}':
       case ']':
         throw new Error(
-          `must have something before '${char}' that it belongs to; write '\\${char}' for the character`,
+          `must have a character or group before '${char}'; write '\\${char}' for the character`,
         );
       default:
         return { kind: 'character', accepts: equals(codeOf(char)) };
@@ -115,7 +118,9 @@ class PatternParser {
 
   #group(): PatternNode {
     if (this.#skip('?') && !this.#skip(':'))
-      throw new Error("must not have lookaround, names or flags of groups; write groups as '(…)' or '(?:…)'");
+      throw new Error(
+        "must not have lookaround, named groups or group flags; write groups as '(…)' or '(?:…)'",
+      );
     const node = this.#choice();
     if (!this.#skip(')')) throw new Error("must close each '('; write '\\(' for a parenthesis");
     return node;
@@ -155,7 +160,7 @@ class PatternParser {
     if (char === 'x') return this.#hex(2);
     if (char === 'u') return this.#hex(4);
     if (/^[1-9k]$/.test(char))
-      throw new Error('must not refer back to a group; list the allowed values under enum instead');
+      throw new Error('must not have backreferences; list the allowed values in enum instead');
     throw new Error(
       `must have only the escapes \\d \\D \\w \\W \\s \\S \\n \\r \\t \\f \\v \\xHH \\uHHHH and those of punctuation; got '\\${char}'`,
     );
@@ -168,7 +173,7 @@ class PatternParser {
     this.#at += digits;
     const point = Number.parseInt(text, 16);
     if (point >= 0xd8_00 && point <= 0xdf_ff)
-      throw new Error('must not have halves of a character after \\u; write the character itself');
+      throw new Error('must not have a surrogate after \\u; write the character itself');
     return point;
   }
 
@@ -197,7 +202,7 @@ const not =
     !accepts(point);
 
 const escapes: Readonly<Record<string, number | Accepts>> = Object.freeze({
-  // The prototype has names that begin with letters, but none of one letter.
+  // Inherited names cannot match, because they all have more than one letter.
   d: isDigit,
   D: not(isDigit),
   w: isAlphanumeric,

@@ -1,16 +1,22 @@
 import type { Clock, Timer } from '../../core/clock.js';
 import type { ProcessExit, Processes, SpawnedProcess } from '../../core/processes.js';
 
-/** Adopted processes are polled, because the operating system reports only the exits of child processes. */
+/**
+ * Interval at which adopted processes are checked, in ms. The operating system reports only the exits of child
+ * processes.
+ */
 const pollMs = 250;
 
 const unknownExit: ProcessExit = { code: null, signal: null };
 
 export interface ProcessHandle {
   readonly pid: number | undefined;
-  /** The process leads this group. Undefined while no process is known, and when another group may have the id. */
+  /**
+   * Id of the group that the process leads. Undefined while the process is unknown, and when the id may belong to
+   * another group.
+   */
   readonly processGroup: number | undefined;
-  /** Whether the process has certainly ended. May be true before {@link exited} resolves. */
+  /** Whether the process has ended for certain. May be true before {@link exited} resolves. */
   hasExited(): boolean;
   /** Never rejects. Never resolves after {@link release}. */
   readonly exited: Promise<ProcessExit>;
@@ -59,7 +65,7 @@ export function adoptedProcess(
   };
 }
 
-/** The process id may now belong to another process. */
+/** A process that has ended. It has no id, because the id may now belong to another process. */
 export const exitedProcess: ProcessHandle = {
   pid: undefined,
   processGroup: undefined,
@@ -69,7 +75,7 @@ export const exitedProcess: ProcessHandle = {
   release: () => undefined,
 };
 
-/** Perhaps the process was never started. */
+/** A process that was not found, and may never have been started. */
 export const unknownProcess: ProcessHandle = {
   ...exitedProcess,
   hasExited: () => false,

@@ -1,7 +1,7 @@
 import type { LaunchRecord } from '../ports.js';
 import type { LauncherContext } from './launcher-context.js';
 
-/** Returns the stored record, which may be newer than `launch`; undefined after its removal. */
+/** Returns the stored record of a launch, which may be newer than `launch`; undefined after its removal. */
 export function currentRecord(
   { names }: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,
@@ -11,7 +11,7 @@ export function currentRecord(
     .find(({ name, instance }) => name === launch.name && instance === launch.instance);
 }
 
-/** Saves the process id, so that a restarted server finds the process. Keeps other changes of the stored record. */
+/** Saves the process id in the launch record, so that a restarted server finds the process. */
 export async function recordProcess(
   context: Pick<LauncherContext, 'names'>,
   launch: LaunchRecord,

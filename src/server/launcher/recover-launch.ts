@@ -10,7 +10,7 @@ import type { LauncherContext } from './launcher-context.js';
  * - `running`: the process was found.
  * - `exited`: the process has ended.
  * - `unconfirmed`: no process was found, but the service can still register until `readyMs` has passed.
- * - `unidentifiable`: the process may run, but this host cannot identify the process.
+ * - `unidentifiable`: the process may run, but the launcher cannot identify it.
  */
 type RecoveredLaunch =
   | { readonly kind: 'running' | 'exited' | 'unconfirmed'; readonly handle: ProcessHandle }

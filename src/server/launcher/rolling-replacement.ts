@@ -13,8 +13,8 @@ export interface ReplaceableService {
 
 /**
  * Replaces running instances one by one: starts a new instance, waits for its registration, then drains the old one.
- * At `maxInstances`, drains the old instance first; callers then wait for the new one. Kills an old instance that
- * cannot serve. Ends at the first failed start; the remaining instances keep running.
+ * If `maxInstances` is reached, drains the old instance first, so callers wait for the new one. Kills an old instance
+ * that does not respond. Stops at the first failed start; the remaining instances keep running.
  *
  * @see [C6.8](../../../docs/guarantees.md#c6-8)
  */
@@ -31,7 +31,7 @@ export async function replaceOneByOne(
     if (hasRoom) instanceLimit.release(rule.manifest);
     const { instance } = old.record;
     logger.info(
-      `Replacing ${service.name} (${instance}): ${hasRoom ? 'the new instance is started first' : 'the old instance is drained first, because maxInstances allows no further instance'}`,
+      `Replacing ${service.name} (${instance}): ${hasRoom ? 'the new instance is started first' : 'the old instance is drained first, because maxInstances is reached'}`,
     );
     if (hasRoom) await service.startBeside(rule);
     await old.drain('the instance was replaced');

@@ -15,7 +15,10 @@ export function findUser(user: string | number, passwd: string): UserIds | undef
   return typeof user === 'number' ? { uid: user, gid: user } : undefined;
 }
 
-/** Returns undefined when the server can run programs as this user. Only root can run programs as another user. */
+/**
+ * Returns why the server cannot run programs as a user; undefined when it can. Only root can run programs as another
+ * user.
+ */
 export function runAsProblem(
   user: string | number,
   ids: UserIds | undefined,
@@ -24,6 +27,6 @@ export function runAsProblem(
   const name = typeof user === 'number' ? String(user) : quote(user);
   if (ids === undefined) return `must be a user of /etc/passwd or a numeric user id; got ${name}`;
   if (serverUid !== 0 && serverUid !== ids.uid)
-    return `must be the user who runs the server, unless the server runs as root; got ${name}`;
+    return `must be the user that runs the server, because only root can start programs as another user; got ${name}`;
   return undefined;
 }

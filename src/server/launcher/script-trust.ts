@@ -5,21 +5,20 @@ import { effectiveUid, fileFacts, pathFacts } from './file-facts.js';
 import { scriptFileProblem } from './file-trust.js';
 import type { Manifest } from './manifest.js';
 
-/** Programs that run a file which their arguments name, and programs that start another program. */
+/** Names of interpreters, which run a file from their arguments, and of programs that start another program. */
 const interpreters =
   /^(node(js)?|deno|bun|tsx|ts-node|python|pypy|ruby|perl|php|lua|luajit|(ba|da|z|k|a|fi)?sh|busybox|java|dotnet|Rscript|tclsh|guile|erl|escript|elixir|pwsh|g?awk|env|nice|ionice|nohup|timeout|stdbuf|setsid|setpriv|taskset|numactl|chrt|chroot|unshare|sudo|su|tini|dumb-init)[0-9.-]*$/;
 
-/** Linux reads this number of bytes of a `#!` line. */
+/** Number of bytes that Linux reads of a `#!` line. */
 const interpreterLineBytes = 256;
 
 export type ScriptManifest = Pick<Manifest, 'programPath' | 'cwd' | 'runAs'>;
 
 /**
- * Returns why another user can change what an interpreter runs: the interpreter that the `#!` line of the program
- * names, or a script that an interpreter gets as an argument. Undefined if no other user can. The user of the service
- * may own its scripts.
+ * Returns why another user can change the interpreter in the `#!` line of a program, or a script in its arguments;
+ * undefined if no other user can. The user of the service may own its scripts.
  *
- * @param args - arguments of the program; those with parameters that are not filled in are left out
+ * @param args - arguments of the program; arguments with placeholders are ignored
  * @see [A20](../../../docs/guarantees.md#a20)
  */
 export async function scriptProblem(
@@ -41,7 +40,10 @@ async function interpreterOf(program: string): Promise<readonly string[]> {
   return path === undefined ? [] : [path];
 }
 
-/** Files up to the first one that is neither an interpreter nor the value of an option. */
+/**
+ * Returns the files in the arguments, up to the first file that is neither an interpreter nor the value of an option.
+ * That file is the script.
+ */
 async function scriptsOf(program: string, args: readonly string[], cwd: string): Promise<readonly string[]> {
   const files: string[] = [];
   if (!interpreters.test(basename(program))) return files;
@@ -59,14 +61,14 @@ async function scriptsOf(program: string, args: readonly string[], cwd: string):
   return files;
 }
 
-/** Returns the real path of a regular file; undefined if there is none. */
+/** Returns the real path of a regular file; undefined if it does not exist. */
 async function existingFile(path: string): Promise<string | undefined> {
   const file = await realpath(path).catch(() => undefined);
   const facts = file === undefined ? undefined : await fileFacts(file).catch(() => undefined);
   return facts?.kind === 'file' ? file : undefined;
 }
 
-/** Undefined if the file cannot be read. Does not wait for the writer of a FIFO. */
+/** Returns the first line of a file; undefined if it cannot be read. Does not wait for the writer of a FIFO. */
 export async function firstLine(path: string): Promise<string | undefined> {
   const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK).catch(() => undefined);
   if (file === undefined) return undefined;

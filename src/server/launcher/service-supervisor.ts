@@ -1,39 +1,28 @@
-import { sleep } from '../../core/clock.js';
-import { ClerkError, errorMessage, isClerkError } from '../../core/errors.js';
-import type { EndpointMessage } from '../../protocol/lookup-messages.js';
+import { ClerkError, errorMessage } from '../../core/errors.js';
+import { StartBackoff } from '../../core/start-backoff.js';
 import type { LaunchRule } from '../../protocol/naming-messages.js';
 import type { LaunchRecord } from '../ports.js';
-import { spawnedProcess, type ProcessHandle } from './process-handle.js';
+import type { ProcessHandle } from './process-handle.js';
 import { DeadEndpoints } from './dead-endpoints.js';
-import { StartBackoff } from './start-backoff.js';
-import { startError, StartPreparation } from './start-preparation.js';
+import { StartPreparation } from './start-preparation.js';
 import { Launch } from './launch.js';
-import { LogLimiter } from './log-limiter.js';
-import { defaultDrainMs, defaultLogLimits, manifestVersion, type Manifest } from './manifest.js';
+import { LogSizeMonitor } from './log-size-monitor.js';
+import { defaultDrainMs, defaultLogLimits, type Manifest } from './manifest.js';
 import { recoverLaunch } from './recover-launch.js';
-import { recordProcess } from './process-record.js';
 import type { LauncherContext } from './launcher-context.js';
 import { replaceOneByOne, type ReplaceableService } from './rolling-replacement.js';
-import { spawnService } from './spawn-service.js';
+import { ServiceEndpoints } from './service-endpoints.js';
+import { ServiceStart } from './service-start.js';
 import { SharedStart, type WaitOptions } from './shared-start.js';
 
-/** A recovered launch without a manifest must register within this time. */
+/** Maximum time to registration for a recovered launch without a manifest, in ms. */
 const defaultReadyMs = 10_000;
 
-/** Minimum time between two checks that reports of clients cause. */
+/** Minimum time between two checks that client reports cause, in ms. */
 const minReportedLookMs = 1_000;
 
-/** Interval between two checks whether a starting endpoint is up, in ms. */
-const startingPollMs = 50;
-
-interface StartAttempt {
-  cancellation: ClerkError | undefined;
-  launch: Launch | undefined;
-}
-
 /**
- * Starts and stops one service. Concurrent callers share one start. A start waits until every earlier launch has
- * registered or failed, and until all stopped launches have ended.
+ * Starts and stops one service. Concurrent callers share one start.
  *
  * @see [C6](../../../docs/guarantees.md#c6)
  */
@@ -42,7 +31,7 @@ export class ServiceSupervisor implements ReplaceableService {
   readonly #context: LauncherContext;
   readonly #launches = new Set<Launch>();
   readonly #backoff = new StartBackoff();
-  #attempt: StartAttempt | undefined;
+  #start: ServiceStart | undefined;
   #replacement: Promise<void> | undefined;
   #sharedStart: SharedStart<boolean> | undefined;
   readonly #onIdle: () => void;
@@ -53,49 +42,37 @@ export class ServiceSupervisor implements ReplaceableService {
   #inspection: Promise<void> | undefined;
   readonly #preparation: StartPreparation;
   readonly #dead: DeadEndpoints;
-  readonly #logLimiter: LogLimiter;
+  readonly #endpoints: ServiceEndpoints;
+  readonly #logLimiter: LogSizeMonitor;
 
-  /** @param onIdle - called when the supervisor has no launch, no request, no start in progress and no recorded failure */
+  /** @param onIdle - called when the supervisor has no launch, no request, no running start and no recorded failure */
   constructor(context: LauncherContext, name: string, onIdle: () => void) {
     this.#context = context;
     this.name = name;
     this.#onIdle = onIdle;
     this.#preparation = new StartPreparation(name, context);
     this.#dead = new DeadEndpoints(name, context);
-    this.#logLimiter = new LogLimiter(context, name);
+    this.#endpoints = new ServiceEndpoints(name, context, this.#dead);
+    this.#logLimiter = new LogSizeMonitor(context, name);
   }
 
-  removeIfIdle(): void {
-    if (
+  /** Whether the supervisor has no launch, no request and no running start. It may have a recorded failure. */
+  get isIdle(): boolean {
+    return (
       this.#launches.size === 0 &&
       this.#requests === 0 &&
       this.#sharedStart === undefined &&
-      this.#replacement === undefined &&
-      this.#backoff.isEmpty
-    )
-      this.#onIdle();
+      this.#replacement === undefined
+    );
+  }
+
+  removeIfIdle(): void {
+    if (this.isIdle && this.#backoff.isEmpty) this.#onIdle();
   }
 
   /** Whether the service has an endpoint that does not drain and was not found dead. */
   hasCallableEndpoint(): boolean {
-    return this.#endpoints().some((endpoint) => !this.#dead.has(endpoint));
-  }
-
-  /** Whether an endpoint has registered and does not accept connections yet. */
-  #hasStartingEndpoint(): boolean {
-    try {
-      return this.#context.names.resolve(this.name).starting !== undefined;
-    } catch {
-      return false;
-    }
-  }
-
-  #endpoints(): readonly EndpointMessage[] {
-    try {
-      return this.#context.names.resolve(this.name).endpoints.filter(({ state }) => state !== 'draining');
-    } catch {
-      return [];
-    }
+    return this.#endpoints.hasCallable();
   }
 
   /**
@@ -111,7 +88,7 @@ export class ServiceSupervisor implements ReplaceableService {
 
   async #launch(rule: LaunchRule, wait: WaitOptions): Promise<boolean> {
     this.#lastLaunchAt = this.#context.runtime.now();
-    // A caller can notice a dead process before the server does, so the server checks the endpoints first.
+    // Checks the endpoints first, because a caller can notice a dead process before the registry does.
     const requestedAt = this.#context.runtime.now();
     if (this.#sharedStart === undefined) await this.#inspect();
     if (this.hasCallableEndpoint()) return false;
@@ -124,8 +101,8 @@ export class ServiceSupervisor implements ReplaceableService {
   }
 
   /**
-   * Called when a client reports an instance unreachable. Ends a process that cannot serve. Starts the service again
-   * if it has no other endpoint.
+   * Called when a client reports an instance unreachable. Kills a process that does not respond. Starts the service
+   * again if it has no other callable endpoint.
    */
   onUnreachable(instance: string): Promise<void> {
     return this.#track(() => this.#onUnreachable(instance));
@@ -146,7 +123,10 @@ export class ServiceSupervisor implements ReplaceableService {
     }
   }
 
-  /** Another supervisor of the service would start it a second time, so this one stays until the request has ended. */
+  /**
+   * Counts the running requests, so that this supervisor stays until they end. A second supervisor would start the
+   * service again.
+   */
   async #track<T>(request: () => Promise<T>): Promise<T> {
     this.#requests++;
     try {
@@ -158,16 +138,15 @@ export class ServiceSupervisor implements ReplaceableService {
   }
 
   async stop(reason: string): Promise<number> {
-    const [attempt, sharedStart] = [this.#attempt, this.#sharedStart];
-    if (attempt)
-      attempt.cancellation = new ClerkError('START_FAILED', `${this.name} was not started: ${reason}`);
+    const [start, sharedStart] = [this.#start, this.#sharedStart];
+    start?.cancel(new ClerkError('START_FAILED', `${this.name} was not started: ${reason}`));
     const stopping = new Set(this.#launches);
     await Promise.all([...stopping].map((launch) => launch.stop(reason)));
-    if (attempt === undefined) return stopping.size;
-    // The start may have created a launch before it settled.
+    if (start === undefined) return stopping.size;
+    // The start may have spawned a process before the cancellation.
     await sharedStart?.settled;
-    if (attempt.launch) stopping.add(attempt.launch);
-    await attempt.launch?.done;
+    if (start.launch) stopping.add(start.launch);
+    await start.launch?.done;
     return stopping.size;
   }
 
@@ -213,81 +192,66 @@ export class ServiceSupervisor implements ReplaceableService {
     );
     this.#context.instanceLimit.tryAcquire(manifest, Infinity);
     const isUnconfirmed = recovered.kind !== 'running';
-    this.#supervise(
+    const launch = this.#supervise(
       record,
       recovered.handle,
       this.#context.manifests.get(manifest),
       record.redeemed,
       isUnconfirmed,
     );
+    const { replaces = [] } = record;
+    if (replaces.length > 0)
+      void launch.result.then(({ kind }) => (kind === 'up' ? this.#dead.fence(replaces) : undefined));
   }
 
   /**
-   * Ends the supervision. Running processes continue. Callers that wait for a start get the error `reason`. Without a
-   * durable store, no later server knows of a process that has not registered, so that process is ended first.
+   * Ends the supervision. Running processes continue. Callers that wait for a start get the error `reason`. Without
+   * stored launch records, a restarted server cannot find a process that has not registered, so such a process is
+   * stopped first.
    */
   async detach(reason: ClerkError): Promise<void> {
     const { isDurable } = this.#context;
-    const [attempt, sharedStart] = [this.#attempt, this.#sharedStart];
-    if (attempt) attempt.cancellation = reason;
+    const [start, sharedStart] = [this.#start, this.#sharedStart];
+    start?.cancel(reason);
     sharedStart?.cancel(reason);
     const starting = isDurable ? [] : [...this.#launches].filter(({ isStarting }) => isStarting);
     const stopped = starting.map((launch) => launch.stop(reason.message));
     for (const launch of this.#launches) if (!starting.includes(launch)) launch.detach(reason.message);
     this.#logLimiter.stop();
     await Promise.all(stopped);
-    if (isDurable || attempt === undefined) return;
-    // The program may have been spawned meanwhile.
+    if (isDurable || start === undefined) return;
+    // The start may have spawned a process before the cancellation.
     await sharedStart?.settled;
-    await attempt.launch?.done;
+    await start.launch?.done;
   }
 
-  /** @param isBeside - whether the service may have a callable endpoint */
+  /** @param isBeside - whether to start an instance even if the service has a callable endpoint */
   #startShared(rule: LaunchRule, isBeside = false): SharedStart<boolean> {
-    const attempt: StartAttempt = { cancellation: undefined, launch: undefined };
-    this.#attempt = attempt;
+    const start = new ServiceStart(
+      {
+        name: this.name,
+        context: this.#context,
+        launches: this.#launches,
+        endpoints: this.#endpoints,
+        dead: this.#dead,
+        preparation: this.#preparation,
+        backoff: this.#backoff,
+        supervise: (record, handle, manifest) => this.#supervise(record, handle, manifest, false, false),
+      },
+      rule,
+      isBeside,
+    );
+    this.#start = start;
     const end = (): void => {
-      this.#attempt = this.#sharedStart = undefined;
+      this.#start = this.#sharedStart = undefined;
     };
-    return new SharedStart(this.name, this.#start(rule, attempt, isBeside).finally(end));
-  }
-
-  async #start(rule: LaunchRule, attempt: StartAttempt, isBeside: boolean): Promise<boolean> {
-    for (const launch of this.#launches) await launch.result;
-    if (!isBeside) await this.#untilStarted(attempt);
-    if (!isBeside && this.hasCallableEndpoint()) return false;
-    this.#throwIfBackingOff();
-    const manifest = this.#preparation.manifestFor(rule);
-    const args = this.#preparation.argumentsOf(manifest, rule);
-    for (const launch of this.#launches) if (launch.isStopping) await launch.done;
-    await this.#preparation.checkProgram(manifest, args);
-    if (!isBeside && this.hasCallableEndpoint()) return false;
-    await this.#acquireSlot(rule.manifest, manifest, isBeside);
-    const launch = await this.#spawn(rule.manifest, manifest, args, attempt).catch((error: unknown) => {
-      this.#context.instanceLimit.release(rule.manifest);
-      throw error;
-    });
-    const result = await launch.result;
-    if (result.kind !== 'up') {
-      this.#throwIfCancelled(attempt);
-      throw startError(this.name, result.reason, result.remainingMs);
-    }
-    await this.#dead.fence();
-    return true;
-  }
-
-  /** Waits while the service has a starting endpoint and no callable endpoint. */
-  async #untilStarted(attempt: StartAttempt): Promise<void> {
-    while (!this.hasCallableEndpoint() && this.#hasStartingEndpoint()) {
-      await sleep(this.#context.runtime, startingPollMs, false);
-      this.#throwIfCancelled(attempt);
-    }
+    return new SharedStart(this.name, start.run().finally(end));
   }
 
   #inspect(): Promise<void> {
     const inspect = async (): Promise<void> => {
       const launched = new Set([...this.#launches].map(({ record }) => record.instance));
-      const others = this.#endpoints().filter(({ id }) => !launched.has(id));
+      const others = this.#endpoints.list().filter(({ id }) => !launched.has(id));
       await Promise.all([
         ...[...this.#launches].map((launch) => launch.inspect()),
         this.#dead.inspect(others),
@@ -295,72 +259,6 @@ export class ServiceSupervisor implements ReplaceableService {
     };
     this.#inspection ??= inspect().finally(() => (this.#inspection = undefined));
     return this.#inspection;
-  }
-
-  /**
-   * Reserves one of the `maxInstances` instances of the manifest. At the limit, first stops the other launches of the
-   * service, because the service has no callable endpoint.
-   */
-  async #acquireSlot(name: string, manifest: Manifest, isBeside: boolean): Promise<void> {
-    const { instanceLimit } = this.#context;
-    if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
-    const useless = isBeside ? [] : [...this.#launches];
-    await Promise.all(
-      useless.map((launch) =>
-        launch.stop('the launch was stopped, because the service had no callable endpoint'),
-      ),
-    );
-    if (instanceLimit.tryAcquire(name, manifest.maxInstances)) return;
-    throw startError(
-      this.name,
-      `manifest ${name} has reached its limit of ${manifest.maxInstances} running instances; stop an instance, or raise maxInstances in the manifest`,
-    );
-  }
-
-  async #spawn(
-    manifestName: string,
-    manifest: Manifest,
-    args: readonly string[],
-    attempt: StartAttempt,
-  ): Promise<Launch> {
-    const { names, runtime, registryPin } = this.#context;
-    this.#throwIfCancelled(attempt);
-    const tickets = { ticket: runtime.randomHex(32), registryKey: registryPin?.() ?? runtime.randomHex(32) };
-    const recording = names.launches.recordIntent({
-      name: this.name,
-      manifest: manifestName,
-      instance: `${this.name.slice(this.name.lastIndexOf('/') + 1)}-${runtime.randomHex(8)}`,
-      ticketHash: runtime.sha256(tickets.ticket),
-      registryKey: tickets.registryKey,
-      manifestVersion: manifestVersion(manifest, runtime),
-      startedAt: runtime.wallNow(),
-    });
-    const record = await recording.catch((error: unknown) => {
-      if (!isClerkError(error) || error.code !== 'REGISTRY_UNREACHABLE') throw error;
-      throw startError(this.name, error.message, error.remainingMs);
-    });
-    try {
-      this.#throwIfCancelled(attempt);
-      const process = await spawnService(this.#context, manifest, args, record, tickets);
-      const launch = this.#supervise(
-        record,
-        spawnedProcess(this.#context.processes, process),
-        manifest,
-        false,
-        false,
-      );
-      attempt.launch = launch;
-      if (attempt.cancellation) void launch.stop(attempt.cancellation.message);
-      recordProcess(this.#context, record, process.pid, process.identity).catch((error: unknown) =>
-        launch.fail(`the server could not record the process: ${errorMessage(error)}`),
-      );
-      return launch;
-    } catch (error) {
-      await names.launches.remove(record.name, record.instance).catch(() => undefined);
-      if (attempt.cancellation) throw attempt.cancellation;
-      this.#backoff.onStartFailed(runtime.now(), errorMessage(error));
-      throw startError(this.name, errorMessage(error));
-    }
   }
 
   #supervise(
@@ -378,7 +276,8 @@ export class ServiceSupervisor implements ReplaceableService {
       readyMs: manifest?.readyMs ?? defaultReadyMs,
       idleStopMs: manifest?.idleStopMs,
       drainMs: manifest?.drainMs ?? defaultDrainMs,
-      // Clients call a new instance only when they have looked the service up again.
+      // During a replacement, no instance counts as idle, because clients call a new instance only after their next
+      // lookup.
       lastLaunchAt: () => (this.#replacement === undefined ? this.#lastLaunchAt : runtime.now()),
       onStartFailed: (reason) => {
         if (!isUnconfirmed) this.#backoff.onStartFailed(runtime.now(), reason);
@@ -397,20 +296,5 @@ export class ServiceSupervisor implements ReplaceableService {
     this.#launches.add(launch);
     this.#logLimiter.start(manifest ?? defaultLogLimits);
     return launch;
-  }
-
-  #throwIfCancelled({ cancellation }: StartAttempt): void {
-    if (cancellation) throw cancellation;
-  }
-
-  #throwIfBackingOff(): void {
-    const backoff = this.#backoff.remaining(this.#context.runtime.now());
-    if (backoff === undefined) return;
-    const seconds = (backoff.remainingMs / 1_000).toFixed(1);
-    throw new ClerkError(
-      'START_FAILED',
-      `${this.name} can be started again in ${seconds} s (start backoff); the last start failed: ${backoff.reason}`,
-      { remainingMs: backoff.remainingMs },
-    );
   }
 }

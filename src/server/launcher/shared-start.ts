@@ -10,8 +10,8 @@ export interface WaitOptions {
 }
 
 /**
- * One start that several callers wait for. Each caller has its own time limit and signal. If a caller stops waiting,
- * the start and the other callers continue.
+ * One start for which several callers wait. Each caller has its own timeout and signal. If a caller stops waiting,
+ * the start continues for the other callers.
  *
  * @see [C6.3](../../../docs/guarantees.md#c6-3)
  */
@@ -38,7 +38,10 @@ export class SharedStart<T> {
     this.#cancel(reason);
   }
 
-  /** Rejects with the error of the start, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or `ABORTED`. */
+  /**
+   * Waits for the start. Rejects with the error of the start, or with `LIMIT_EXCEEDED`, `DEADLINE_EXCEEDED` or
+   * `ABORTED`.
+   */
   async join({ clock, waitMs, signal }: WaitOptions): Promise<T> {
     if (this.#waiters >= maxWaiters)
       throw new ClerkError(
@@ -51,7 +54,8 @@ export class SharedStart<T> {
       return await new Promise<T>((resolve, reject) => {
         const aborted = (): void =>
           reject(
-            // The server is shutting down, so the client must ask another server, or ask later.
+            // The reason is a `ClerkError` when the server shuts down. Its message says that the client must use
+            // another server or retry later.
             isClerkError(signal?.reason)
               ? signal.reason
               : new ClerkError(

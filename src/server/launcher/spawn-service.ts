@@ -3,14 +3,14 @@ import type { LaunchHandshake } from '../../protocol/launch-messages.js';
 import type { LaunchRecord } from '../ports.js';
 import type { Manifest } from './manifest.js';
 import type { LauncherContext } from './launcher-context.js';
-import { logFileOf } from './log-limiter.js';
+import { logFileOf } from './log-size-monitor.js';
 import { instanceMarker } from './stop-processes.js';
 
 export const defaultPath = '/usr/local/bin:/usr/bin:/bin';
 
 /**
- * Secrets of one launch. `ticket` proves the identity of the service. `registryKey` proves the identity of the
- * registry.
+ * Secrets of one launch. `ticket` proves to the registry that the service is the launched one. `registryKey` proves
+ * the registry to the service.
  */
 interface LaunchSecrets {
   readonly ticket: string;
@@ -18,12 +18,13 @@ interface LaunchSecrets {
 }
 
 /**
- * Starts the process of a recorded launch. The program gets `args` and the service name as arguments, and the
- * handshake as one line on standard input. The program gets only the environment variables that the manifest lists.
+ * Starts the process of a recorded launch. The program receives `args` and the service name as arguments, and the
+ * handshake as one line on standard input. Of the environment of the server, it receives only the variables that the
+ * manifest lists.
  *
  * @throws the error of the operating system when the program cannot be started
  * @see [T6](../../../docs/background.md#t6), [T9](../../../docs/background.md#t9),
- *   [A20](../../../docs/guarantees.md#a20)
+ * [A20](../../../docs/guarantees.md#a20)
  */
 export function spawnService(
   context: LauncherContext,

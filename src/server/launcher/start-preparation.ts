@@ -5,9 +5,18 @@ import type { LauncherContext } from './launcher-context.js';
 import type { Manifest } from './manifest.js';
 import { fillTemplates } from './parameters.js';
 
+/** @throws {@link ClerkError} `FORBIDDEN` when the manifest is not for this service */
+export function checkService({ service }: Manifest, manifest: string, name: string): void {
+  if (matches(service, name)) return;
+  throw new ClerkError(
+    'FORBIDDEN',
+    `Manifest ${manifest} starts only services that match ${service.text}; got ${name}; use another manifest in the launch rule`,
+  );
+}
+
 /**
- * Finds what a start of one service needs. All methods throw `START_FAILED`, or `FORBIDDEN` when the manifest does not start
- * this service.
+ * Finds the manifest, the arguments and the program for a start. All methods throw `START_FAILED`, or `FORBIDDEN`
+ * when the manifest is not for this service.
  */
 export class StartPreparation {
   readonly #name: string;
@@ -18,7 +27,7 @@ export class StartPreparation {
     this.#context = context;
   }
 
-  /** Checks everything that can be checked without a start. */
+  /** Makes all checks of a start without starting a process. */
   async check(rule: LaunchRule): Promise<Manifest> {
     const manifest = this.manifestFor(rule);
     await this.checkProgram(manifest, this.argumentsOf(manifest, rule));
@@ -30,13 +39,9 @@ export class StartPreparation {
     if (manifest === undefined)
       throw startError(
         this.#name,
-        `manifest ${name} does not exist on this host; add ${name}.yaml to the manifest folder and restart the server`,
+        `manifest ${name} did not exist on this host when the server started; add ${name}.yaml to the manifest folder and restart the server`,
       );
-    if (!matches(manifest.service, this.#name))
-      throw new ClerkError(
-        'FORBIDDEN',
-        `Manifest ${name} starts only services that match ${manifest.service.text}; got ${this.#name}; use another manifest in the launch rule`,
-      );
+    checkService(manifest, name, this.#name);
     return manifest;
   }
 
@@ -54,7 +59,7 @@ export class StartPreparation {
   }
 }
 
-/** @param remainingMs - time until a new start can succeed; undefined if the start counts as a failure of the service */
+/** @param remainingMs - time after which a new start can succeed, in ms; undefined if it is unknown */
 export function startError(name: string, reason: string, remainingMs?: number): ClerkError {
   return new ClerkError(
     'START_FAILED',

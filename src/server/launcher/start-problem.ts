@@ -8,10 +8,10 @@ import { firstLine } from './script-trust.js';
 type StartedManifest = Pick<Manifest, 'file' | 'cwd' | 'programPath' | 'runAs'>;
 
 /**
- * Returns why an existing program cannot be started; undefined if no problem was found. The operating system reports
- * a missing working folder or interpreter as a missing program.
+ * Returns why an existing program cannot be started; undefined if no problem was found. Needed because the operating
+ * system reports a missing working folder or interpreter as a missing program.
  *
- * @param searchPath - the variable `PATH` of the program
+ * @param searchPath - value of the variable `PATH` of the program
  */
 export async function startProblem(
   manifest: StartedManifest,

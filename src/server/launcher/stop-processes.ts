@@ -14,8 +14,8 @@ export function instanceMarker({ owner, instance }: Pick<LaunchRecord, 'owner' |
  * Ends all processes of a group, and all other processes with `envMarker` in their environment. Sends SIGTERM first,
  * and SIGKILL after `graceMs`. Returns whether all processes have ended.
  *
- * @param graceMs - 0 for SIGKILL at once, which also ends a stopped process
- * @param isCancelled - when it returns true, no further signal is sent
+ * @param graceMs - time between the signals, in ms; 0 sends only SIGKILL, which also ends a paused process
+ * @param isCancelled - returns true to end the wait without a further signal
  * @see [T7](../../../docs/background.md#t7), [C6.3](../../../docs/guarantees.md#c6-3)
  */
 export async function stopProcesses(
@@ -43,8 +43,9 @@ export async function stopProcesses(
 }
 
 /**
- * Without `immediately`, the endpoint drains first. If the withdrawal fails, the endpoint is removed at the end of
- * its lease. Never rejects. Resolves to the time for which clients may still call the endpoint.
+ * Withdraws the endpoint of a launch. Without `immediately`, the endpoint drains first. If the withdrawal fails, the
+ * endpoint ends with its lease. Never rejects. Resolves with the time for which clients may still call the endpoint,
+ * in ms.
  */
 export async function withdrawEndpoint(
   { names, logger }: Pick<LauncherContext, 'names' | 'logger'>,

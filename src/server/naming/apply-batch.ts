@@ -1,4 +1,3 @@
-import type { Plan } from './commands/naming-command.js';
 import type { ExpiryScheduler } from './expiry-scheduler.js';
 import type { NamingState } from './state/naming-state.js';
 import type { StateChange } from './state/records.js';
@@ -8,15 +7,22 @@ export interface BatchTargets {
   readonly state: NamingState;
   readonly position: { revision: number };
   readonly expiry: ExpiryScheduler;
-  readonly watchHub: WatchHub;
+  readonly watchHub: Pick<WatchHub, 'publish'>;
   readonly onApplied?: () => void;
+}
+
+export interface AppliedPlan {
+  readonly changes: readonly StateChange[];
+  /** Time until the pending change applies, in ms. Default: the remaining guarantee. */
+  readonly appliesInMs?: number;
 }
 
 export function applyBatch(
   { state, position, expiry, watchHub, onApplied }: BatchTargets,
-  batch: readonly Plan[],
+  batch: readonly AppliedPlan[],
   changes: readonly StateChange[],
   revision: number,
+  isBulk = batch.some(changesSeveralNames),
 ): void {
   const previousRevision = position.revision;
   const { entries } = state;
@@ -25,11 +31,11 @@ export function applyBatch(
     if (isVisible(change) && !versions.has(change.name))
       versions.set(change.name, entries.get(change.name)?.version);
   for (const change of changes) state.apply(change);
-  if (batch.some(changesSeveralNames)) state.bulkVersion++;
+  if (isBulk) state.bulkVersion++;
   position.revision = revision;
   onApplied?.();
-  // Time until the pending change of each entry applies. The last plan for an entry decides.
-  const waits = new Map<string, number>();
+  // Time until the pending change of each entry applies, according to the last plan that changes the entry.
+  const waits = new Map<string, number | undefined>();
   for (const plan of batch)
     for (const change of plan.changes) if (change.kind === 'entry') waits.set(change.name, plan.appliesInMs);
   const changedNames = new Set<string>();
@@ -46,8 +52,11 @@ export function applyBatch(
   watchHub.publish(changedNames, previousRevision);
 }
 
-/** Work that reads names in slices must see all changes of such a plan, or none. */
-function changesSeveralNames({ changes }: Plan): boolean {
+/**
+ * Whether a plan changes several names. Work that reads names in slices must restart after such a plan, so that it
+ * never sees a part of it.
+ */
+export function changesSeveralNames({ changes }: AppliedPlan): boolean {
   let name: string | undefined;
   for (const change of changes) {
     if (change.kind !== 'entry') continue;

@@ -1,7 +1,8 @@
-import type { Clock, Timer } from '../../core/clock.js';
-import { ClerkError, errorMessage } from '../../core/errors.js';
+import type { Clock } from '../../core/clock.js';
+import { ClerkError } from '../../core/errors.js';
 import { maxSliceCost, type SliceQueue } from '../../core/slice-queue.js';
 import type { RecordChange, Store } from '../ports.js';
+import { changesSeveralNames } from './apply-batch.js';
 import {
   noChange,
   type NamingCommand,
@@ -14,30 +15,32 @@ import type { NamingView } from './state/naming-view.js';
 import { Overlay } from './state/overlay.js';
 import { encodeChange, storeKeys } from './state/record-codec.js';
 import type { StateChange } from './state/records.js';
+import { StoreRecovery } from './store-recovery.js';
 
 const maxCommandsPerBatch = 512;
-/** A batch ends after the command that reaches this cost. The largest command costs more. */
+/** A batch ends after the command that reaches this cost. A single large command can exceed it. */
 const maxBatchCost = 8_000;
-/** The parts of a batch with this cost are separated by turns of other work. */
+/** From this cost on, other work runs between the steps of a batch. */
 const largeBatchCost = 4_000;
 /** Costs of a command and of a change, in about microseconds. */
 const commandCost = 15;
 const changeCost = 4;
 const lineCost = 5;
-/** Delay between a failed write and the attempt to write the store again, in ms. */
-const recoveryDelayMs = 1_000;
+/** Maximum number of attempts when other servers write first. */
+const maxAttempts = 100;
 
 export interface CommitResult extends Plan {
-  /** A command without changes does not raise the revision. */
+  /** Revision after the command. A command without changes does not increment it. */
   readonly revision: number;
 }
 
 export interface SubmitOptions {
+  /** Whether the command is planned before all queued commands. */
   readonly atFront?: boolean;
   /**
    * Whether the command only ends endpoints or launches, or changes the status of endpoints. If the store cannot be
-   * written, such a command still changes the memory, so that lookups do not show an ended endpoint as up. Its promise
-   * rejects.
+   * written, such a command still changes the state in memory, so that lookups do not show an ended endpoint as up.
+   * Its promise rejects.
    */
   readonly endsEndpoints?: boolean;
 }
@@ -49,8 +52,25 @@ interface CommitJob {
   readonly reject: (error: unknown) => void;
 }
 
+/** What a committer needs when several servers write to one log. */
+export interface SharedCommits {
+  /**
+   * Saves changes that were planned on the present state. Returns `conflict` when another server has written first;
+   * the commands must then be planned again.
+   */
+  write(changes: readonly StateChange[], revision: number, isBulk: boolean): Promise<'written' | 'conflict'>;
+  /** Returns whether the state is at the head of the log. If false, the state was updated. */
+  isAtHead(): Promise<boolean>;
+  /** Applies the changes that other servers have written. */
+  catchUp(): Promise<void>;
+  /** Called before each batch. Resolves when other servers have had time to write. */
+  yieldTurn(): Promise<void> | undefined;
+}
+
 export interface CommitterOptions {
   readonly store: Store;
+  /** Used in place of `store` in a registry with several servers. */
+  readonly shared?: SharedCommits | undefined;
   readonly clock: Clock;
   readonly view: NamingView;
   readonly planContext: PlanContext;
@@ -58,28 +78,27 @@ export interface CommitterOptions {
   readonly revision: () => number;
   /** Called before the changes of a batch are written. A failed write may have saved the changes. */
   readonly onWriting: (changes: readonly StateChange[]) => void;
-  /** Called when no change is written after all for which `onWriting` was called. */
+  /** Called when the changes of all `onWriting` calls are not written. */
   readonly onWriteCancelled: () => void;
-  /** Called after a batch is saved. `revision` is that after the batch. */
+  /** Called after a batch is saved. `revision` is the revision after the batch. */
   readonly applyBatch: (batch: readonly Plan[], changes: readonly StateChange[], revision: number) => void;
   /**
-   * Called with a plan that changes only the memory, because the store cannot be written. `revision` is that after
-   * the plan.
+   * Called with a plan that is applied only in memory, because the store cannot be written. `revision` is the
+   * revision after the plan.
    */
   readonly applyUnsaved: (plan: Plan, revision: number) => void;
   readonly onFailure: (failure: ClerkError) => void;
-  /** Called when the store is written again, after the unsaved changes were saved. */
+  /** Called when the store can be written again and the unsaved changes are saved. */
   readonly onRecovered: () => void;
   /** Called for each command that has changed the state, before its promise resolves. */
   readonly onChanged?: ((command: NamingCommand, result: CommitResult) => void) | undefined;
 }
 
 /**
- * Saves commands in batches. The commands that arrive during a write form the next batch. A plan takes the earlier
- * commands of its batch into account. One write saves all changes of a batch; then the state changes and the promises
- * settle. After a failed write, all commands of the batch and all later commands are rejected, until the store can be
- * written again. The failed batch is then removed from the store, and the changes in memory are saved. The event loop
- * handles other work between the plans, the write and the state of a batch, and between two batches.
+ * Saves commands in batches. Commands that arrive during a write form the next batch. Each plan includes the earlier
+ * commands of its batch. One write saves all changes of a batch; then the state changes and the promises settle.
+ * After a failed write, the commands of the batch and all later commands are rejected until the store can be written
+ * again ({@link StoreRecovery}). Between the steps of a large batch, the event loop runs other work.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -87,19 +106,22 @@ export class Committer {
   readonly #options: CommitterOptions;
   #queue: CommitJob[] = [];
   #running: Promise<void> | undefined;
-  #failure: ClerkError | undefined;
-  /** The records of changes in memory that the store lacks. */
-  #unsaved = new Map<string, string | undefined>();
-  #recoveryTimer: Timer | undefined;
-  #recovery: Promise<void> | undefined;
+  readonly #recovery: StoreRecovery;
   #isClosed = false;
+  /** Callers of `catchUp` that wait for the changes of other servers. */
+  #waiting: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = [];
 
   constructor(options: CommitterOptions) {
     this.#options = options;
+    this.#recovery = new StoreRecovery({
+      ...options,
+      catchUp: options.shared && (() => this.catchUp()),
+    });
   }
 
+  /** The error of the last failed write; undefined after the store could be written again. */
   get failure(): ClerkError | undefined {
-    return this.#failure;
+    return this.#recovery.failure;
   }
 
   /**
@@ -115,7 +137,7 @@ export class Committer {
   ): Promise<CommitResult> {
     return new Promise((resolve, reject) => {
       const job = { prepare, endsEndpoints, resolve, reject };
-      const error = this.#isClosed ? closingError() : this.#failure;
+      const error = this.#isClosed ? closingError() : this.failure;
       if (error !== undefined) {
         this.#reject(job, error);
         return;
@@ -126,26 +148,58 @@ export class Committer {
     });
   }
 
+  /** Applies all changes that other servers have written before this call. */
+  catchUp(): Promise<void> {
+    return new Promise((resolve, reject) => {
+      if (this.#isClosed) {
+        reject(closingError());
+        return;
+      }
+      this.#waiting.push({ resolve, reject });
+      this.#running ??= this.#run();
+    });
+  }
+
   async close(): Promise<void> {
     this.#isClosed = true;
-    this.#recoveryTimer?.cancel();
+    this.#recovery.stop();
     this.#rejectQueued(closingError());
     await this.#running;
-    await this.#recovery;
+    await this.#recovery.ended();
   }
 
   async #run(): Promise<void> {
     // Waits one microtask, so that commands that are submitted together share a batch.
     await Promise.resolve();
-    while (this.#queue.length > 0) {
-      await this.#commit(this.#queue.splice(0, maxCommandsPerBatch));
-      if (this.#failure !== undefined) this.#rejectQueued(this.#failure);
+    while (this.#queue.length > 0 || this.#waiting.length > 0) {
+      if (this.#waiting.length > 0) await this.#catchUp(this.#waiting.splice(0));
+      const turn = this.#options.shared?.yieldTurn();
+      if (turn !== undefined) await turn;
+      if (this.#queue.length > 0) await this.#commit(this.#queue.splice(0, maxCommandsPerBatch));
+      if (this.failure !== undefined) this.#rejectQueued(this.failure);
     }
     this.#running = undefined;
   }
 
+  /** Never rejects. */
+  async #catchUp(
+    waiting: readonly { resolve: () => void; reject: (error: unknown) => void }[],
+  ): Promise<void> {
+    try {
+      await this.#options.shared?.catchUp();
+      for (const { resolve } of waiting) resolve();
+    } catch (error) {
+      for (const { reject } of waiting) reject(error);
+    }
+  }
+
   async #commit(candidates: readonly CommitJob[]): Promise<void> {
-    const { store, view, slices, onWriting, applyBatch, onChanged } = this.#options;
+    for (let attempt = 1; !(await this.#tryCommit(candidates, attempt)); attempt++);
+  }
+
+  /** Returns false when another server has written first, so that the commands must be planned again. */
+  async #tryCommit(candidates: readonly CommitJob[], attempt: number): Promise<boolean> {
+    const { store, shared, view, slices, onWriting, onWriteCancelled, applyBatch, onChanged } = this.#options;
     const overlay = new Overlay(view);
     const plans: Plan[] = [];
     const jobs: CommitJob[] = [];
@@ -177,63 +231,63 @@ export class Committer {
       }
       cost = commandCost * jobs.length + changeCost * overlay.changes.length;
     }
-    if (jobs.length < candidates.length) this.#queue = [...candidates.slice(jobs.length), ...this.#queue];
+    if (overlay.changes.length === 0 && shared !== undefined) {
+      // Commands without changes may depend on an old state. Their results are final only if the state is at the head
+      // of the log.
+      try {
+        if (!(await shared.isAtHead()) && attempt < maxAttempts) return false;
+      } catch (cause) {
+        this.#onWriteFailed(jobs, cause);
+        this.#putBack(candidates, jobs);
+        return true;
+      }
+    }
     if (overlay.changes.length > 0) {
-      // From now on, lookups guarantee none of the changed entries.
+      // From now on, lookups give no guarantees for the changed entries.
       onWriting(overlay.changes);
       const isLarge = cost >= largeBatchCost;
       if (isLarge) await slices.turn();
       try {
-        const records = [...recordsOf(overlay.changes, revision)];
-        if (isLarge) await slices.turn();
-        await store.write(records);
+        if (shared === undefined) {
+          const records = [...recordsOf(overlay.changes, revision)];
+          if (isLarge) await slices.turn();
+          await store.write(records);
+        } else if (
+          (await shared.write(overlay.changes, revision, plans.some(changesSeveralNames))) === 'conflict'
+        ) {
+          onWriteCancelled();
+          if (attempt < maxAttempts) return false;
+          throw contentionError();
+        }
         if (isLarge) await slices.turn();
       } catch (cause) {
-        this.#failure = writeFailedError(cause);
-        this.#options.onFailure(this.#failure);
-        for (const job of jobs) this.#reject(job, this.#failure);
-        this.#scheduleRecovery();
-        return;
+        this.#onWriteFailed(jobs, cause);
+        this.#putBack(candidates, jobs);
+        return true;
       }
       applyBatch(plans, overlay.changes, revision);
     }
+    this.#putBack(candidates, jobs);
     for (const run of settle) run();
     if (cost >= largeBatchCost) await slices.turn();
+    return true;
   }
 
-  #scheduleRecovery(): void {
-    if (this.#isClosed) return;
-    this.#recoveryTimer = this.#options.clock.setTimer(() => {
-      this.#recovery = this.#recover().finally(() => (this.#recovery = undefined));
-    }, recoveryDelayMs);
-    this.#recoveryTimer.setRef(false);
+  /** Returns the commands that did not fit into the batch to the front of the queue. */
+  #putBack(candidates: readonly CommitJob[], jobs: readonly CommitJob[]): void {
+    if (jobs.length < candidates.length) this.#queue = [...candidates.slice(jobs.length), ...this.#queue];
   }
 
-  /** Never rejects. */
-  async #recover(): Promise<void> {
-    const { store, revision } = this.#options;
-    try {
-      await store.recover();
-      do {
-        const records = this.#unsaved.set(storeKeys.revision, String(revision()));
-        this.#unsaved = new Map();
-        await store.write([...records].map(([key, value]) => ({ key, value }))).catch((error: unknown) => {
-          this.#unsaved = new Map([...records, ...this.#unsaved]);
-          throw error;
-        });
-      } while (this.#unsaved.size > 0);
-    } catch {
-      this.#scheduleRecovery();
-      return;
-    }
-    this.#failure = undefined;
-    this.#options.onRecovered();
+  #onWriteFailed(jobs: readonly CommitJob[], cause: unknown): void {
+    const failure = this.#recovery.onWriteFailed(cause);
+    for (const job of jobs) this.#reject(job, failure);
+    this.#recovery.schedule();
   }
 
   async #planInSlices(overlay: Overlay, command: NamingCommand): Promise<Plan> {
     const { slices, planContext, onWriting, onWriteCancelled } = this.#options;
     try {
-      // The earlier commands of the batch rely on their guarantees too.
+      // Also covers the earlier commands of the batch, because lookups run between the slices.
       onWriting(overlay.changes);
       const steps = planSteps(overlay, command, planContext);
       for (let cost = 0; ; cost += lineCost) {
@@ -260,32 +314,33 @@ export class Committer {
   }
 
   #reject({ prepare, endsEndpoints, reject }: CommitJob, error: ClerkError): void {
-    if (endsEndpoints && error === this.#failure && !this.#isClosed) this.#applyUnsaved(prepare);
+    // A single server applies the change in memory although the write failed. Servers that share a log wait until the
+    // log can be written, because all of them must have the same state.
+    if (endsEndpoints && this.#options.shared === undefined && error === this.failure && !this.#isClosed)
+      this.#applyUnsaved(prepare);
     reject(error);
   }
 
   #applyUnsaved(prepare: PrepareCommand): void {
-    const { store, view, revision, applyUnsaved, onChanged } = this.#options;
+    const { view, revision, applyUnsaved, onChanged } = this.#options;
     let command: NamingCommand | undefined;
     let unsaved: Plan;
     try {
       command = prepare();
       unsaved = this.#plan(new Overlay(view), command);
     } catch {
-      // The command has no effect, like the same command with a working store.
+      // A rejected command has no effect, as with a working store.
       return;
     }
     if (unsaved.changes.length === 0) return;
     const next = revision() + 1;
-    const records = [...recordsOf(unsaved.changes, next)];
-    for (const { key, value } of records) this.#unsaved.set(key, value);
-    store.onUnsaved?.(records);
+    this.#recovery.keep([...recordsOf(unsaved.changes, next)]);
     applyUnsaved(unsaved, next);
     if (command !== undefined) onChanged?.(command, { ...unsaved, revision: next });
   }
 }
 
-/** Yields one record per changed key, with its last value, and the record of the revision. */
+/** Yields the last value of each changed key, and the record of the revision. */
 function* recordsOf(changes: readonly StateChange[], revision: number): IterableIterator<RecordChange> {
   const last = new Map<string, string | undefined>();
   for (const change of changes) {
@@ -303,10 +358,9 @@ function closingError(): ClerkError {
   );
 }
 
-function writeFailedError(cause: unknown): ClerkError {
+function contentionError(): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    `The server is read-only, because its store failed: ${errorMessage(cause)}; the server accepts changes again about ${recoveryDelayMs / 1_000} s after the store can be written`,
-    { remainingMs: recoveryDelayMs, cause },
+    `The change could not be saved, because other servers wrote first ${maxAttempts} times in a row; retry the request`,
   );
 }

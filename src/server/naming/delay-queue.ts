@@ -12,7 +12,7 @@ export class DelayQueue<T> {
     return Infinity;
   }
 
-  /** If the queue contains the item already, its delay restarts. */
+  /** Adds an item. If the queue already contains it, its delay restarts. */
   put(item: T, now: number): void {
     this.#dueAt.delete(item);
     this.#dueAt.set(item, now + this.#delayMs);

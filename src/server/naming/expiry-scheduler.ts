@@ -5,14 +5,15 @@ import { DelayQueue } from './delay-queue.js';
 import { clockMarginMs, type Guarantees } from './guarantees.js';
 import type { HealthConsensus } from './health/health-consensus.js';
 import type { Leases } from './leases.js';
+import { maxAgeMs } from './shared/freshness.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** An implicit service without endpoints is removed after this time. */
+/** Time after which an implicit service without endpoints is removed, in ms. */
 const emptyServiceMs = 300_000;
-/** Endpoints that one command removes. Other work of this process runs between two commands. */
+/** Maximum number of endpoints that one command removes. Other work runs between two commands. */
 const maxExpiredPerCommand = 500;
-/** Removals of services and pending changes that one run of the timer submits. */
+/** Maximum number of service removals and pending changes that one run of the timer submits. */
 const maxCommandsPerRun = 500;
 
 export interface ExpiryDependencies {
@@ -21,14 +22,24 @@ export interface ExpiryDependencies {
   readonly leases: Leases;
   readonly consensus: HealthConsensus;
   readonly guarantees: Guarantees;
+  /** Undefined in a registry with one server. */
+  readonly holders?: LeaseHolders | undefined;
   /** The returned promise never rejects. */
   readonly submit: (prepare: PrepareCommand, endsEndpoints?: boolean) => Promise<void>;
 }
 
+/** Decides which server expires a lease, in a registry with several servers. */
+export interface LeaseHolders {
+  /** Whether this server expires the lease of an endpoint: the endpoint renews here, or its server is gone. */
+  endsHere(registration: Registration): boolean;
+  /** Whether expiry is paused, because endpoints cannot renew at a server without a valid session. */
+  readonly isPaused: boolean;
+}
+
 /**
  * Removes endpoints at the end of their lease or drain time. Removes an implicit service 5 min after its last
- * endpoint. Applies the pending changes of frozen entries. Before a lease expires, requests that have already arrived
- * are handled, because one of them may renew the lease.
+ * endpoint has ended. Applies pending changes of frozen entries. Before a lease expires, requests that have already
+ * arrived are handled, because one of them may renew the lease.
  */
 export class ExpiryScheduler {
   readonly #deps: ExpiryDependencies;
@@ -51,9 +62,16 @@ export class ExpiryScheduler {
     this.#arm();
   }
 
-  /** A moved registration keeps its expiry time. */
+  /** Starts the lease or the drain time of a registration. A moved registration continues with its expiry time. */
   onRegistered(registration: Registration): void {
-    const { clock, leases, consensus } = this.#deps;
+    const { clock, leases, consensus, holders } = this.#deps;
+    if (holders !== undefined && !registration.draining && !holders.endsHere(registration)) {
+      leases.release(registration);
+      registration.expiresAt = 0;
+      registration.isRemovalPending = false;
+      consensus.onRegistered(registration);
+      return;
+    }
     if (registration.expiresAt === 0)
       registration.expiresAt = registration.draining
         ? this.#drainEndOf(registration)
@@ -69,10 +87,7 @@ export class ExpiryScheduler {
     const record = entry?.record;
     if (record?.pending === undefined) guarantees.unfreeze(name);
     else if (!guarantees.frozenEntries().has(name))
-      guarantees.freeze(
-        name,
-        clock.now() + (appliesInMs ?? guarantees.remainingMs(name, record.guaranteedMs)),
-      );
+      guarantees.freeze(name, clock.now() + (appliesInMs ?? guarantees.remainingMs(name, record)));
     const isEmpty =
       record?.kind === 'service' &&
       !record.defined &&
@@ -82,7 +97,10 @@ export class ExpiryScheduler {
     else if (!this.#emptyServices.has(name)) this.#emptyServices.put(name, clock.now());
   }
 
-  /** Removes an endpoint that no client can know. If the removal is not saved, the endpoint is removed later. */
+  /**
+   * Removes a draining endpoint at once, because no client has its address. If this fails, the endpoint is removed
+   * after its drain time.
+   */
   endDrain({ entry: { name }, id, epoch }: Registration): Promise<void> {
     return this.#deps.submit(() => ({ kind: 'expire-endpoints', endpoints: [{ name, id, epoch }] }), true);
   }
@@ -91,7 +109,7 @@ export class ExpiryScheduler {
     this.#arm();
   }
 
-  /** Submits again what was rejected while the store could not be written. */
+  /** Submits all removals and pending changes again that were rejected while the store could not be written. */
   onStoreRecovered(): void {
     const { state, guarantees, clock } = this.#deps;
     for (const [name, until] of guarantees.frozenEntries())
@@ -106,11 +124,13 @@ export class ExpiryScheduler {
   }
 
   /**
-   * Clients may use the last lookup until its TTL or its guarantee ends. Earlier runs of the server may have shown the
-   * endpoint until this run began.
+   * Returns when no client uses the endpoint any more. Clients may use a lookup until its TTL or guarantee ends. The
+   * process before the last restart may have shown the endpoint until this process started.
    */
   #drainEndOf({ entry: { record, service } }: Registration): number {
     const usableMs = Math.max(limits.lookupTtlMs, record.guaranteedMs) + clockMarginMs;
+    // Other servers may show the endpoint until they have read the drain from the log.
+    if (this.#deps.holders !== undefined) return this.#deps.clock.now() + usableMs + maxAgeMs;
     const shownAt = Math.max(this.#openedAt, service?.endpointsShownAt ?? 0);
     return Math.max(this.#deps.clock.now(), shownAt + usableMs);
   }
@@ -160,16 +180,18 @@ export class ExpiryScheduler {
     if (guarantees.earliestEnd > now) return;
     for (const [name, until] of [...guarantees.frozenEntries()]) {
       if (until > now) continue;
-      // The timer runs again at once for the other entries.
+      // The timer is due again at once, and handles the other entries.
       if (++commands > maxCommandsPerRun) return;
-      // `Infinity` prevents a second command for the entry. `onEntryChanged` ends the freeze.
+      // `Infinity` prevents a second command for this entry. `onEntryChanged` ends the freeze later.
       guarantees.freeze(name, Infinity);
-      void submit(() => ({ kind: 'apply-pending', name }));
+      // Another server may have applied this change already, and scheduled a different one.
+      void submit(() => (guarantees.isApplying(name) ? { kind: 'apply-pending', name } : undefined));
     }
   }
 
   #expireEndpoints(now: number): void {
-    const { leases, consensus, submit } = this.#deps;
+    const { leases, consensus, holders, submit } = this.#deps;
+    if (holders?.isPaused === true) return;
     const expired = leases.collectExpired(now);
     consensus.onRenewalOverdue(leases.takeOverdue());
     if (expired.length === 0 || this.#isExpiring) return;
@@ -189,9 +211,19 @@ export class ExpiryScheduler {
       for (let i = 0; i < expired.length; i += maxExpiredPerCommand) {
         const part = expired.slice(i, i + maxExpiredPerCommand);
         await submit(() => prepare(part), true);
+        if (holders !== undefined) this.#keepUnremoved(part);
       }
       this.#isExpiring = false;
     };
     void removeAll();
+  }
+
+  /** Allows renewals again for endpoints whose removal could not be saved. */
+  #keepUnremoved(registrations: readonly Registration[]): void {
+    for (const registration of registrations) {
+      if (!this.#deps.leases.hasExpired(registration) || !registration.isRemovalPending) continue;
+      registration.isRemovalPending = false;
+      if (!registration.draining) this.expiredRegistrations -= 1;
+    }
   }
 }

@@ -1,7 +1,7 @@
 export interface GenerationLimits {
   /** Maximum number of values of one generation. */
   readonly maxEntries: number;
-  /** Maximum size of one generation, in bytes. A larger value is not kept. */
+  /** Maximum size of one generation, in bytes. A larger value is not cached. */
   readonly maxBytes: number;
 }
 
@@ -11,9 +11,9 @@ interface SizedValue<Value> {
 }
 
 /**
- * A cache of recently used values with a bound in bytes. It has a recent and a previous generation, and holds at most
- * twice the limits of one. A used value moves to the recent generation. A full recent generation becomes the previous
- * generation, whose values are dropped.
+ * A cache of recently used values with a size limit in bytes. It consists of a recent and a previous generation, so
+ * its maximum is twice the limits of a generation. A value that is used moves to the recent generation. When the
+ * recent generation is full, it replaces the previous one, whose values are dropped.
  */
 export class GenerationCache<Value> {
   readonly #limits: GenerationLimits;
@@ -35,7 +35,7 @@ export class GenerationCache<Value> {
     return previous.value;
   }
 
-  /** @param bytes - memory that the value holds */
+  /** @param bytes - memory of the value, in bytes */
   set(key: string, value: Value, bytes: number): void {
     this.delete(key);
     const { maxEntries, maxBytes } = this.#limits;

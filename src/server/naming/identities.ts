@@ -21,7 +21,7 @@ import type {
 } from '../../protocol/identity-messages.js';
 import type { ChangeResponse } from '../../protocol/naming-messages.js';
 import { rotationStatement } from '../../protocol/rotation-statement.js';
-import type { AccessGrant, Caller, IdentityService, KeyOwner, ServerRuntime } from '../ports.js';
+import type { AccessGrant, Caller, IdentityService, KeyOwner, RightsBelow, ServerRuntime } from '../ports.js';
 import { AccessCache } from './access/access-cache.js';
 import { accessEntryOf } from './access/access-triple.js';
 import { accessViewOf } from './access/access-view.js';
@@ -35,7 +35,7 @@ import type { KeyRetirement } from './key-retirement.js';
 import { isLive, type KeyView } from './state/identity-view.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** What the identities need to check a rotation. */
+/** The keys and functions with which a key rotation is checked. */
 export interface RegistryKeys {
   readonly tools: Pick<KeyTools, 'pinOfKey' | 'verify'>;
   /** Returns the keys of the registry, the present key first. */
@@ -64,7 +64,11 @@ export class Identities implements IdentityService {
     this.#deps = deps;
     const { state } = deps;
     this.#view = accessViewOf(state);
-    this.#cache = new AccessCache(this.#view, () => state.identities.accessVersion);
+    this.#cache = new AccessCache(
+      this.#view,
+      () => state.identities.accessVersion,
+      () => state.identities.directoriesWithTriples(),
+    );
   }
 
   get isInitialized(): boolean {
@@ -90,6 +94,10 @@ export class Identities implements IdentityService {
 
   access(caller: Caller, name: string, right: AccessRight): AccessGrant | undefined {
     return this.#cache.access(caller, name, right);
+  }
+
+  rightsBelow(caller: Caller, name: string, right: AccessRight): RightsBelow {
+    return this.#cache.below(caller, name, right);
   }
 
   explain({ principal, path, right }: AccessExplainRequest): AccessExplainResponse {

@@ -3,12 +3,12 @@ import { mayHaveFormerKey } from './commands/former-key.js';
 import type { NamingCommand } from './commands/naming-command.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Delay after the end of a key, in ms, so that the wall clock has surely passed the end. */
+/** Delay after the retirement of a key, in ms. Compensates timers that fire early on the wall clock. */
 const marginMs = 10;
-/** Delay of the next attempt after the store could not be written, in ms. */
+/** Delay until the next attempt when the store cannot be written, in ms. */
 const retryDelayMs = 1_000;
 
-/** Removes a former key from the registrations of its principal when the key ends. */
+/** Removes a former key from the registrations of its principal when the key is retired. */
 export class KeyRetirement {
   readonly #clock: Clock;
   readonly #submit: (command: NamingCommand) => Promise<unknown>;
@@ -20,7 +20,7 @@ export class KeyRetirement {
     this.#submit = submit;
   }
 
-  /** Schedules the keys that were retired before the start of this process. */
+  /** Schedules the removals for rotations before the start of this process. */
   start({ entries, identities }: NamingState): void {
     if (identities.keyCount === 0) return;
     const retiring = new Set<string>();
@@ -41,11 +41,11 @@ export class KeyRetirement {
     this.#timers.get(principal)?.cancel();
     const timer = this.#clock.setTimer(() => {
       this.#timers.delete(principal);
-      // After a jump of the wall clock, the key may be live for longer.
+      // The wall clock may have been set back, so the key may still be live.
       if (this.#clock.wallNow() < retiresAt) this.schedule(principal, retiresAt);
       else
         this.#submit({ kind: 'retire-former-keys', principal }).catch(() =>
-          // The store cannot be written, or the server closes.
+          // A rejection means that the store cannot be written, or the server closes.
           this.schedule(principal, retiresAt, retryDelayMs),
         );
     }, delayMs);

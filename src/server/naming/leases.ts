@@ -1,24 +1,19 @@
+import { isMassExpiry, throttledRemovals } from './mass-expiry.js';
 import type { Registration } from './state/name-entry.js';
 
-/** Registrations are checked in slots of this length. */
+/** Duration of a slot, in ms. Registrations that become due in the same slot are checked together. */
 const slotMs = 250;
-/**
- * Above this share of expired leases, removals are throttled. The cause is then probably the server or the network.
- */
-const massExpiryShare = 0.15;
-/** Minimum number of expired leases for throttling. In a small registry, two are already a large share. */
-const massExpiryMin = 8;
 const maxStalls = 64;
 
 /**
- * The leases of all registrations, on the monotonic clock. Registrations are checked in slots: a renewal stores only
- * the new expiry time, and the slot of the registration is checked later.
+ * The leases of all registrations, on the monotonic clock. A renewal only stores the new expiry time. A registration
+ * moves to its new slot when its old slot is due, so renewals are cheap.
  *
  * A stall of this process extends every lease that is at most three times as long as the stall. When many leases
  * expire at once, removals are throttled. Throttling delays a removal by at most one lease duration.
  *
  * @see [C5.2](../../../docs/guarantees.md#c5-2), [C5.4](../../../docs/guarantees.md#c5-4),
- *   [C5.5](../../../docs/guarantees.md#c5-5)
+ * [C5.5](../../../docs/guarantees.md#c5-5)
  */
 export class Leases {
   readonly #slots = new Map<number, Registration[]>();
@@ -50,7 +45,7 @@ export class Leases {
     this.#shortestLeaseMs = Math.min(this.#shortestLeaseMs, registration.leaseMs);
     this.#overdue.delete(registration);
     const slot = Math.floor(overdueAt(registration, registration.expiresAt) / slotMs);
-    // `#processSlot` moves the registration to a later slot when the current slot is due.
+    // A later slot is set by `#processSlot` when the current slot is due.
     if (registration.leaseSlot === -1 || slot < registration.leaseSlot) this.#addToSlot(registration, slot);
   }
 
@@ -74,48 +69,38 @@ export class Leases {
     if (this.#stalls.length > maxStalls) this.#stalls.shift();
   }
 
-  /** Each call returns the same registrations until `release` or `track` is called for them. */
+  /** Returns the registrations to remove. Returns the same ones again until `release` or `track` is called for them. */
   collectExpired(now: number): readonly Registration[] {
     this.#advance(now);
     const draining: Registration[] = [];
     const expired: Registration[] = [];
     for (const registration of this.#expired) (registration.draining ? draining : expired).push(registration);
     if (expired.length === 0) this.#isThrottling = false;
-    else if (expired.length >= massExpiryMin && expired.length > massExpiryShare * this.#count)
-      this.#isThrottling = true;
-    return this.#isThrottling ? [...draining, ...this.#throttle(expired, now)] : [...draining, ...expired];
+    else if (isMassExpiry(expired.length, this.#count)) this.#isThrottling = true;
+    if (!this.#isThrottling) return [...draining, ...expired];
+    const removed = throttledRemovals(expired, {
+      total: this.#count,
+      shortestLeaseMs: this.#shortestLeaseMs,
+      tickMs: this.tickMs,
+      now,
+      expiresAt: (registration) => this.#expiresAt(registration),
+    });
+    return [...draining, ...removed];
   }
 
   /**
    * Returns the registrations whose renewal became overdue since the last call. Returns none if many are overdue at
-   * once: the cause is then probably the server or the network.
+   * once, because the cause is then probably the server or the network.
    */
   takeOverdue(): readonly Registration[] {
     const found = this.#newlyOverdue;
     if (found.length === 0) return found;
     this.#newlyOverdue = [];
-    const count = this.#overdue.size;
-    return count >= massExpiryMin && count > massExpiryShare * this.#count ? [] : found;
+    return isMassExpiry(this.#overdue.size, this.#count) ? [] : found;
   }
 
   hasExpired(registration: Registration): boolean {
     return this.#expired.has(registration);
-  }
-
-  /**
-   * Returns the registrations to remove in this tick, oldest first. About 15 % of all registrations are removed per
-   * duration of the shortest lease. No removal is delayed by more than one lease duration.
-   */
-  #throttle(expired: readonly Registration[], now: number): readonly Registration[] {
-    const oldestFirst = [...expired].sort((a, b) => a.expiresAt - b.expiresAt);
-    const maxPerTick = Math.max(
-      1,
-      Math.floor((massExpiryShare * this.#count * this.tickMs) / this.#shortestLeaseMs),
-    );
-    return oldestFirst.filter(
-      (registration, index) =>
-        index < maxPerTick || this.#expiresAt(registration) + registration.leaseMs - this.tickMs <= now,
-    );
   }
 
   #advance(now: number): void {
@@ -158,7 +143,9 @@ export class Leases {
     else list.push(registration);
   }
 
-  /** Includes each stall since the last renewal that lasted a third of the lease or longer. */
+  /**
+   * Returns the expiry time, extended by each stall since the last renewal that lasted at least a third of the lease.
+   */
   #expiresAt({ expiresAt, leaseMs, draining }: Registration): number {
     if (draining) return expiresAt;
     let extended = expiresAt;

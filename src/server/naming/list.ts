@@ -1,12 +1,21 @@
 import type { ListEntry } from '../../core/registry.js';
 import type { ListResponse } from '../../protocol/lookup-messages.js';
+import type { ScheduledChange } from '../../core/registry.js';
 import type { NameVisibility } from '../ports.js';
 import { visibleHealth } from './health/visible-health.js';
 import { parseRootedGlob, scanNames } from './matching-names.js';
+import type { ScheduledChangeList } from './scheduled-change-list.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** A page that has read this number of names ends early. A name with many wildcards takes some microseconds. */
+/** Maximum number of names that are read for one page, so that a page does not block the event loop. */
 const maxStepsPerPage = 2_000;
+
+interface ListOptions {
+  readonly glob: string;
+  readonly after: string | undefined;
+  readonly maxEntries: number;
+  readonly isVisible?: NameVisibility | undefined;
+}
 
 type ListPage = Pick<ListResponse, 'entries' | 'next'>;
 
@@ -16,10 +25,8 @@ type ListPage = Pick<ListResponse, 'entries' | 'next'>;
  */
 export function listPage(
   state: NamingState,
-  text: string,
-  after: string | undefined,
-  maxEntries: number,
-  isVisible?: NameVisibility,
+  scheduled: Pick<ScheduledChangeList, 'of'>,
+  { glob: text, after, maxEntries, isVisible }: ListOptions,
 ): ListPage {
   const glob = parseRootedGlob(state, text);
   const entries: ListEntry[] = [];
@@ -28,12 +35,18 @@ export function listPage(
   for (const found of scanNames(state, glob, after)) {
     if (found.matches && isVisible?.(found.name) !== false) {
       if (entries.length >= maxEntries) return { entries, next: last ?? null };
-      entries.push(listEntryOf(state, found.name));
+      const entry = listEntryOf(state, found.name);
+      const change = scheduled.of(found.name);
+      entries.push(change === undefined ? entry : { ...entry, scheduled: withoutName(change) });
     }
     last = found.name;
     if (++steps >= maxStepsPerPage) return { entries, next: last };
   }
   return { entries, next: null };
+}
+
+function withoutName({ change, appliesInMs }: ScheduledChange): Omit<ScheduledChange, 'name'> {
+  return { change, appliesInMs };
 }
 
 function listEntryOf(state: NamingState, name: string): ListEntry {

@@ -4,7 +4,7 @@ import type { NameEntry, Registration } from './state/name-entry.js';
 /** Maximum age of a cached lookup when only loads have changed. */
 export const loadRefreshMs = 2_000;
 
-/** A longer lease is renewed too rarely for a useful load. */
+/** Endpoints with a longer lease, in ms, renew too rarely for a useful load. */
 const maxLeaseMs = 60_000;
 const minUtilizationChange = 0.05;
 /**

@@ -2,10 +2,13 @@ import type { Clock } from '../../core/clock.js';
 import { isName } from '../../core/name.js';
 import type { ResolutionStep } from '../../core/registry.js';
 import { limits } from '../../protocol/limits.js';
+import type { ResolveResponse } from '../../protocol/lookup-messages.js';
 import { GenerationCache } from './generation-cache.js';
 import type { Guarantees } from './guarantees.js';
 import { visibleEndpointJson, visibleHealth } from './health/visible-health.js';
+import type { ScheduledChangeList } from './scheduled-change-list.js';
 import { loadRefreshMs, withLoad, type LoadReports } from './load-reports.js';
+import { maxAgeMs, type Freshness } from './shared/freshness.js';
 import type { NameEntry } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 import { hasDescendants } from './state/naming-view.js';
@@ -13,17 +16,17 @@ import type { EntryRecord } from './state/records.js';
 import { isStarting } from './state/record-codec.js';
 import { tryResolveLinks } from './state/resolve-links.js';
 
-/** `revision` is that of the last saved batch. */
+/** Position of the state of a registry. `revision` is the revision after the last saved batch. */
 export interface StatePosition {
   readonly incarnation: string;
   readonly revision: number;
-  /** Empty for an unsaved revision. */
+  /** Returns the mark of a revision; empty for an unsaved revision. */
   markOf(revision: number): string;
-  /** Incarnation, revision and mark, separated by colons. */
+  /** Returns incarnation, revision and mark, separated by colons. */
   textOf(revision: number): string;
 }
 
-/** The part of a response that depends on the looked-up name: everything but the service. */
+/** The part of a response that depends on the requested name. The other part describes the service. */
 interface CachedLookup {
   /** JSON of the response up to the service. */
   readonly head: string;
@@ -32,6 +35,10 @@ interface CachedLookup {
   readonly canonical: string;
   readonly entries: readonly NameEntry[];
   readonly versions: readonly number[];
+  /** Whether there are names below a service; undefined if the entry is not a service. */
+  readonly namesBelow: boolean | undefined;
+  /** Version of all names at which `namesBelow` was determined. */
+  namesVersion: number;
 }
 
 /** The part of a response that all names of one service share. */
@@ -43,10 +50,16 @@ interface CachedService {
   readonly version: number | undefined;
   readonly loadVersion: number;
   readonly builtAt: number;
-  /** The last response for the canonical name, and the lookup and revision for which it was made. */
+  /** The last response for the canonical name. `lookup` and `revision` are those of this response. */
   response: string;
   lookup: CachedLookup | undefined;
   revision: number;
+}
+
+/** Changes whenever the result of a lookup changes. */
+export interface LookupFingerprint {
+  readonly versions: string;
+  readonly namesBelow: boolean | undefined;
 }
 
 interface LookupPath {
@@ -54,32 +67,41 @@ interface LookupPath {
   readonly record: EntryRecord | undefined;
   readonly path: readonly ResolutionStep[];
   readonly entries: readonly NameEntry[];
+  readonly namesBelow: boolean | undefined;
 }
 
-/** Bytes of a character, and of the objects of a cached value. */
+/** Limits of one generation of the caches, in bytes. */
+const maxLookupBytes = 16 * 1024 * 1024;
+const maxServiceBytes = 32 * 1024 * 1024;
+/** Maximum size of all cached responses, in bytes: two generations of two caches. */
+export const maxCachedBytes = 2 * (maxLookupBytes + maxServiceBytes);
+/** Estimated memory of a character and of a cached value without its text, in bytes. */
 const bytesPerCharacter = 2;
 const entryBytes = 512;
 
 export interface LookupDependencies {
   readonly state: NamingState;
   readonly guarantees: Guarantees;
+  readonly scheduled: Pick<ScheduledChangeList, 'of'>;
   readonly position: StatePosition;
   readonly loadReports: LoadReports;
   readonly clock: Clock;
   readonly isStartable: (manifest: string) => boolean;
+  /** Undefined in a registry with one server. */
+  readonly freshness?: Freshness | undefined;
 }
 
 /**
  * Cache of lookup responses as JSON, for existing names only. A response is built again when an entry on its path has
- * changed, and at most every 2 s when only loads have changed. Each use restarts the guarantees of all entries on the
- * path.
+ * changed. When only loads have changed, it is built again at most every 2 s. Each use restarts the guarantees of all
+ * entries on the path.
  *
- * All names of one service share its endpoints, so links to a large service need no memory of its size. The cache holds
- * at most 96 MiB.
+ * All names of a service share the JSON of its endpoints, so a link to a large service needs little memory. The
+ * maximum size of the cache is 96 MiB.
  */
 export class LookupCache {
-  readonly #lookups = new GenerationCache<CachedLookup>({ maxEntries: 16_384, maxBytes: 16 * 1024 * 1024 });
-  readonly #services = new GenerationCache<CachedService>({ maxEntries: 16_384, maxBytes: 32 * 1024 * 1024 });
+  readonly #lookups = new GenerationCache<CachedLookup>({ maxEntries: 16_384, maxBytes: maxLookupBytes });
+  readonly #services = new GenerationCache<CachedService>({ maxEntries: 16_384, maxBytes: maxServiceBytes });
   readonly #deps: LookupDependencies;
 
   constructor(deps: LookupDependencies) {
@@ -96,7 +118,7 @@ export class LookupCache {
     const { revision } = position;
     if (service.revision === revision && service.lookup === lookup) return service.response;
     const response = `${lookup.head}${service.json}${revision}","mark":"${position.markOf(revision)}${lookup.tail}`;
-    // A response for a link is not kept, because it would be a copy of the service.
+    // A response for a link is not cached, because it would contain a copy of the service.
     if (name === lookup.canonical) {
       service.response = response;
       service.lookup = lookup;
@@ -105,33 +127,41 @@ export class LookupCache {
     return response;
   }
 
-  /** Needed after a change of the incarnation, which each response contains. */
+  /** Must be called after a change of the incarnation, which is part of each response. */
   clear(): void {
     this.#lookups.clear();
     this.#services.clear();
   }
 
   /**
-   * Returns a string that changes with every entry and endpoint in the lookup, but not with loads and revisions.
-   * Returns undefined for an unknown name. Restarts no guarantee.
+   * Returns a value that changes with the entries and endpoints of a lookup, and ignores loads and revisions. Returns
+   * undefined for an unknown name. Does not restart guarantees.
    */
-  fingerprint(name: string): string | undefined {
-    const cached = this.#cached(name);
-    if (cached !== undefined) return cached.versions.join();
-    return this.#findPath(name)
-      ?.entries.map(({ version }) => version)
-      .join();
+  fingerprint(name: string): LookupFingerprint | undefined {
+    const found = this.#cached(name) ?? this.#findPath(name);
+    if (found === undefined) return undefined;
+    const { entries, namesBelow } = found;
+    return { versions: entries.map(({ version }) => version).join(), namesBelow };
   }
 
   #cached(name: string): CachedLookup | undefined {
     const lookup = this.#lookups.get(name);
     if (lookup === undefined) return undefined;
     const { entries, versions } = lookup;
-    if (entries.some(({ version }, i) => version !== versions[i])) {
+    if (entries.some(({ version }, i) => version !== versions[i]) || !this.#isNamesBelowCurrent(lookup)) {
       this.#lookups.delete(name);
       return undefined;
     }
-    return this.#hasFrozen(entries) ? undefined : lookup;
+    return this.#deps.guarantees.isSuspended || this.#hasFrozen(entries) ? undefined : lookup;
+  }
+
+  #isNamesBelowCurrent(lookup: CachedLookup): boolean {
+    const { state } = this.#deps;
+    const { version } = state.names;
+    if (lookup.namesVersion === version || lookup.namesBelow === undefined) return true;
+    if (lookup.namesBelow !== hasDescendants(state, lookup.canonical)) return false;
+    lookup.namesVersion = version;
+    return true;
   }
 
   #hasFrozen(entries: readonly NameEntry[]): boolean {
@@ -145,7 +175,7 @@ export class LookupCache {
     const { record, entries } = found;
     // Two kinds of lookups are not cached. The lookup of a directory without an entry depends on the names below the
     // directory. The guarantee of a frozen entry shrinks with time.
-    if (record !== undefined && !this.#hasFrozen(entries))
+    if (record !== undefined && !this.#deps.guarantees.isSuspended && !this.#hasFrozen(entries))
       this.#lookups.set(
         name,
         lookup,
@@ -178,22 +208,34 @@ export class LookupCache {
     else if (hasDescendants(state, canonical))
       path.push({ name: canonical, kind: 'directory', guaranteedMs: 0 });
     else return undefined;
-    return { canonical, record, path, entries };
+    const namesBelow = record?.kind === 'service' ? hasDescendants(state, canonical) : undefined;
+    return { canonical, record, path, entries, namesBelow };
   }
 
-  #render(name: string, { canonical, record, path, entries }: LookupPath): CachedLookup {
+  #render(name: string, { canonical, record, path, entries, namesBelow }: LookupPath): CachedLookup {
     const kind = record?.kind === 'service' || record?.kind === 'group' ? record.kind : 'directory';
     const guaranteedMs = path.reduce((least, step) => Math.min(least, step.guaranteedMs), Infinity);
     // A client must not use a frozen entry after the end of its guarantee, so the guarantee bounds the TTL.
-    const ttlMs = this.#hasFrozen(entries) ? Math.min(guaranteedMs, limits.lookupTtlMs) : limits.lookupTtlMs;
-    const { incarnation } = this.#deps.position;
+    const { freshness, position } = this.#deps;
+    // The maximum age of the state is subtracted from the TTL.
+    const fullTtlMs = limits.lookupTtlMs - (freshness === undefined ? 0 : maxAgeMs);
+    const ttlMs = this.#hasFrozen(entries) ? Math.min(guaranteedMs, fullTtlMs) : fullTtlMs;
+    const { incarnation } = position;
+    const age = freshness === undefined ? '' : ageJson(freshness);
     return {
-      head: `${JSON.stringify({ name, canonical, kind, path }).slice(0, -1)},`,
-      tail: `","incarnation":"${incarnation}","guaranteedMs":${guaranteedMs},"ttlMs":${ttlMs}}`,
+      head: `${JSON.stringify({ name, canonical, kind, path, namesBelow, ...this.#scheduledOf(entries) }).slice(0, -1)},`,
+      tail: `","incarnation":"${incarnation}","guaranteedMs":${guaranteedMs},"ttlMs":${ttlMs}${age}}`,
       canonical,
       entries,
       versions: entries.map(({ version }) => version),
+      namesBelow,
+      namesVersion: this.#deps.state.names.version,
     };
+  }
+
+  #scheduledOf(entries: readonly NameEntry[]): Pick<ResolveResponse, 'scheduled'> {
+    const scheduled = entries.flatMap(({ name }) => this.#deps.scheduled.of(name) ?? []);
+    return scheduled.length === 0 ? {} : { scheduled };
   }
 
   #serviceOf(canonical: string): CachedService {
@@ -206,7 +248,7 @@ export class LookupCache {
       if (isLoadCurrent) return cached;
     }
     const service = this.#renderService(canonical, entry);
-    // The service and the response for its canonical name.
+    // The size counts the JSON twice: for the service, and for the response for its canonical name.
     if (entry !== undefined)
       this.#services.set(canonical, service, 2 * bytesPerCharacter * service.json.length + entryBytes);
     return service;
@@ -242,4 +284,10 @@ export class LookupCache {
       revision: -1,
     };
   }
+}
+
+/** Returns the field `ageMs`. A current state has its maximum age there, because the response is cached. */
+function ageJson({ isCurrent, ageMs }: Freshness): string {
+  if (isCurrent) return `,"ageMs":${maxAgeMs}`;
+  return Number.isFinite(ageMs) ? `,"ageMs":${Math.ceil(ageMs)},"stale":true` : ',"stale":true';
 }

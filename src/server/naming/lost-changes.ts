@@ -8,7 +8,10 @@ import type { RegistryPosition } from './registry-position.js';
 import { restoredAccessWarning } from './restored-access.js';
 
 const minIntervalMs = 60_000;
-/** A client returns at most two positions: of its connection, and of an earlier process. */
+/**
+ * Maximum number of positions in a request: the position of the connection, and the position that an earlier process
+ * has saved.
+ */
 const maxPositions = 2;
 
 export interface LostChangesDependencies {
@@ -16,14 +19,22 @@ export interface LostChangesDependencies {
   readonly position: RegistryPosition;
   readonly logger: Logger | undefined;
   readonly highestEpoch: () => number;
-  /** Whether a key was ever enrolled. */
+  /** Whether the registry is secured. */
   readonly isSecured: () => boolean;
   readonly submit: (prepare: PrepareCommand) => Promise<unknown>;
+  /** Set in a registry with several servers, because another server may have written the changes. */
+  readonly shared?:
+    | {
+        readonly catchUp: () => Promise<void>;
+        /** Called when a client has seen changes that this server cannot read from the log. */
+        readonly onBehind: () => void;
+      }
+    | undefined;
 }
 
 /**
- * Notices when an older copy has replaced the data of the registry: a client then returns a position that the copy
- * lacks. The registry takes a new incarnation, at most once a minute.
+ * Detects that the data of the registry were replaced by an older copy: a client then sends a position that the data
+ * lack. The registry then starts a new incarnation, at most once a minute.
  *
  * @see [A24](../../../docs/guarantees.md#a24), [decision 079](../../../docs/decisions/079-restored-registry.md)
  */
@@ -37,17 +48,43 @@ export class LostChanges {
   }
 
   /**
-   * Checks positions that a client has returned, separated by commas. If they show a loss, the promise resolves when
-   * the new incarnation is durable. Otherwise returns undefined. The promise never rejects.
+   * Checks the positions of a request, separated by commas. Returns undefined if they show no loss. If they show a
+   * loss, the promise resolves when the new incarnation is durable. The promise never rejects.
    */
   check(positions: string): Promise<void> | undefined {
-    const { position } = this.#deps;
+    const { position, shared } = this.#deps;
     if (positions === position.saved) return undefined;
-    for (const text of positions.split(',', maxPositions)) {
-      const returned = text.trim();
-      if (position.check(returned) === 'lost') return this.#startIncarnation(returned);
+    const lost = this.#lostOf(positions);
+    if (lost === undefined) return undefined;
+    return shared === undefined ? this.#startIncarnation(lost) : this.#catchUp(positions, shared);
+  }
+
+  /**
+   * Called when the log has a different history than the previous state.
+   *
+   * @param before - position before the state was replaced
+   */
+  onLogReplaced(before: string): void {
+    this.#lastAt = -Infinity;
+    void this.#startIncarnation(before);
+  }
+
+  #lostOf(positions: string): string | undefined {
+    return positions
+      .split(',', maxPositions)
+      .map((text) => text.trim())
+      .find((text) => this.#deps.position.check(text) === 'lost');
+  }
+
+  async #catchUp(positions: string, shared: NonNullable<LostChangesDependencies['shared']>): Promise<void> {
+    try {
+      await shared.catchUp();
+    } catch {
+      shared.onBehind();
+      return;
     }
-    return undefined;
+    const lost = this.#lostOf(positions);
+    if (lost !== undefined) await this.#startIncarnation(lost);
   }
 
   #startIncarnation(returned: string): Promise<void> | undefined {
@@ -59,7 +96,9 @@ export class LostChanges {
       () => void (this.#change = undefined),
       (error: unknown) => {
         this.#change = undefined;
-        this.#deps.logger?.warn(`The new incarnation could not be saved: ${errorMessage(error)}`);
+        this.#deps.logger?.warn(
+          `The new incarnation of the registry could not be saved: ${errorMessage(error)}; the server tries again with the next request that shows the loss, after 1 min`,
+        );
       },
     );
     return this.#change;
@@ -69,14 +108,15 @@ export class LostChanges {
     const { position, runtime, logger, highestEpoch, isSecured } = this.#deps;
     const [lost = '', revision = ''] = returned.split(':');
     const { identity } = position;
+    // Another server may have noticed the loss first.
+    if (position.check(returned) !== 'lost') return undefined;
     const next = nextIncarnation(identity, lost, runtime);
     logger?.warn(
-      `The data of this registry was replaced by an older copy: a client has seen revision ${revision} of incarnation ${lost}, which the data lacks. The registry continues as incarnation ${next.incarnation}; services register again by themselves; changes of names since the copy was made are lost, so repeat them${isSecured() ? `. ${restoredAccessWarning}` : ''}`,
+      `The data of this registry were replaced by an older copy: a client has seen revision ${revision} of incarnation ${lost}, which the data do not contain. The registry continues as incarnation ${next.incarnation}. Services register again automatically. Changes of names since the copy was made are lost; repeat these changes${isSecured() ? `. ${restoredAccessWarning}` : ''}`,
     );
-    // Each epoch that was assigned took at least one revision.
+    // Each assigned epoch needs at least one revision, so this is an upper bound for the lost epochs.
     const lostRevisions = lost === identity.incarnation ? Number(revision) - position.revision : 0;
-    // The same copy may be restored twice. The wall-clock time in ms exceeds all epochs that were assigned after the
-    // first restore.
+    // If the same copy is restored twice, the wall-clock time in ms still exceeds all epochs of the first restore.
     const epochBase = Math.max(
       highestEpoch() + Math.max(epochMargin, lostRevisions),
       Math.floor(runtime.wallNow()),

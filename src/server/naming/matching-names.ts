@@ -1,10 +1,11 @@
 /** Finds the names that match a glob, without reading all names. */
 import { matches, parseGlob, type Glob } from '../../core/glob.js';
 import { compareNames, segmentsOf } from '../../core/name.js';
+import { isRegistryName, registryDirectory } from '../../protocol/registry-servers.js';
 import type { NamingState } from './state/naming-state.js';
 import { endOfSubtree } from './state/ordered-names.js';
 
-/** A directory identifier at the start becomes the current name of the directory. */
+/** Parses a glob. Replaces a directory identifier at the start by the current name of the directory. */
 export function parseRootedGlob(state: NamingState, text: string): Glob {
   const glob = parseGlob(text);
   const [first = '', ...rest] = glob.segments;
@@ -17,6 +18,7 @@ interface ScannedName {
   readonly matches: boolean;
 }
 
+/** The name of the servers matches only a glob that begins with its parent. */
 export function* scanNames(
   state: NamingState,
   glob: Glob,
@@ -26,6 +28,7 @@ export function* scanNames(
   const wildcardAt = segments.findIndex((segment) => segment.includes('*'));
   const literal = wildcardAt < 0 ? segments : segments.slice(0, wildcardAt);
   const base = literal.map((segment) => `/${segment}`).join('');
+  const showsRegistry = literal[0] === registryDirectory.slice(1);
   const depth = segments.includes('**') ? Infinity : segments.length;
   const withDirectories = segments.at(-1) !== '**';
   // All matching names share this prefix: the segments before the first wildcard, and the text before the `*`.
@@ -34,7 +37,7 @@ export function* scanNames(
   const isInRange = (name: string): boolean =>
     prefix === base ? base === '' || name === base || name.startsWith(`${base}/`) : name.startsWith(prefix);
   const isAfter = (name: string): boolean => after === undefined || compareNames(name, after) > 0;
-  // If only the last segment is a wildcard, the number of segments decides whether a name in the range matches.
+  // If the last segment is the only wildcard, every name in the range with the right number of segments matches.
   const last = segments.at(-1);
   const depthDecides = wildcardAt === segments.length - 1 && (last === '*' || last === '**');
   const isMatch = (name: string, length: number): boolean =>
@@ -47,6 +50,7 @@ export function* scanNames(
     hasMore = false;
     for (const name of state.names.from(start, exclusive)) {
       if (!isInRange(name)) return;
+      if (!showsRegistry && isRegistryName(name)) continue;
       const length = segmentCount(name);
       if (withDirectories && !isSibling(previous, name))
         for (const directory of directoriesBetween(previous, segmentsOf(name), depth))

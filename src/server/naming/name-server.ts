@@ -1,5 +1,6 @@
 import { parseAddress } from '../../core/address.js';
 import type { CallActivity } from '../../core/call-activity.js';
+import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import { parseName } from '../../core/name.js';
 import { resultAtOnce, resultInSlices, type SliceQueue } from '../../core/slice-queue.js';
@@ -11,11 +12,13 @@ import type {
   WhoisResponse,
 } from '../../protocol/lookup-messages.js';
 import type {
+  CancelRequest,
   ChangeResponse,
   DefineRequest,
   DirectoryResponse,
   DirectoryRequest,
   ExportLine,
+  ImportOptions,
   ImportResponse,
   LinkRequest,
   MoveRequest,
@@ -29,7 +32,6 @@ import type {
   ReportRequest,
   WithdrawRequest,
 } from '../../protocol/registration-messages.js';
-import type { StatusProblem } from '../../protocol/status-messages.js';
 import type {
   Caller,
   IdentityService,
@@ -41,6 +43,7 @@ import type {
   WatchOptions,
   OpenWatch,
 } from '../ports.js';
+import { differenceOf } from './commands/import-difference.js';
 import type { NamingCommand } from './commands/naming-command.js';
 import type { Committer, CommitResult } from './committer.js';
 import type { ExpiryScheduler } from './expiry-scheduler.js';
@@ -51,13 +54,21 @@ import { launchRecords } from './launch-records.js';
 import { KeyRetirement } from './key-retirement.js';
 import type { Leases } from './leases.js';
 import { listPage } from './list.js';
+import { nearName } from './near-name.js';
 import type { LoadReports } from './load-reports.js';
 import type { LookupCache } from './lookup-cache.js';
 import type { LostChanges } from './lost-changes.js';
 import { connectParts, type NameServerOptions, type StoredState } from './naming-parts.js';
+import { RegistrationEvents } from './registration-events.js';
 import type { RegistryPosition } from './registry-position.js';
 import { findRegistration, renewLeases } from './renew.js';
-import { searchEndpoints } from './search.js';
+import type { ScheduledChangeList } from './scheduled-change-list.js';
+import { prepareRenewals } from './shared/prepare-renewals.js';
+import { ReportSharing } from './shared/report-sharing.js';
+import type { ServerNames } from './shared/server-names.js';
+import type { SharedRegistry } from './shared/shared-registry.js';
+import { searchPage } from './search.js';
+import { statusProblems } from './status-problems.js';
 import type { NamingState } from './state/naming-state.js';
 import { hasDescendants } from './state/naming-view.js';
 import { isStarting } from './state/record-codec.js';
@@ -65,13 +76,15 @@ import { resolveLinks, tryResolveLinks } from './state/resolve-links.js';
 import type { WatchHub } from './watch/watch-hub.js';
 
 /**
- * Holds the names of a registry server. The committer saves the changes of each command in the store. A saved change
- * then updates the memory and the timers, and goes to the watches. Lookups read only the memory.
+ * The name service of a registry server. The committer saves the changes of each command in the store. A saved change
+ * is then applied to the state in memory and the timers, and is sent to the watches. Lookups read only the state in
+ * memory.
  */
 export class NameServer implements NameService {
   readonly launches: LaunchRecords;
   readonly identities: IdentityService;
   readonly openedRevision: number;
+  readonly servers: ServerNames | undefined;
   readonly #runtime: ServerRuntime;
   readonly #options: NameServerOptions;
   readonly #position: RegistryPosition;
@@ -81,21 +94,24 @@ export class NameServer implements NameService {
   readonly #lookups: LookupCache;
   readonly #watchHub: WatchHub;
   readonly #consensus: HealthConsensus;
+  readonly #scheduled: ScheduledChangeList;
   readonly #expiry: ExpiryScheduler;
   readonly #committer: Committer;
   readonly #lostChanges: LostChanges;
+  readonly #shared: SharedRegistry | undefined;
+  readonly #reportSharing: ReportSharing | undefined;
   readonly #slices: SliceQueue;
   readonly #retirement: KeyRetirement;
-  readonly #listeners = new Set<(name: string, id: string, epoch: number) => void>();
-  readonly #unreachableListeners = new Set<(id: string) => void>();
+  readonly #registrationEvents = new RegistrationEvents();
   readonly #storeListeners: Set<(failure: ClerkError) => void>;
-  readonly #activityListeners = new Set<(id: string, activity: CallActivity) => void>();
 
   constructor(store: Store, runtime: ServerRuntime, options: NameServerOptions, stored: StoredState) {
     this.#runtime = runtime;
     this.#options = options;
     this.openedRevision = stored.openedRevision;
-    const parts = connectParts(store, runtime, options, stored);
+    const parts = connectParts(store, runtime, options, stored, (changes) =>
+      this.#registrationEvents.emitForeign(changes),
+    );
     const { position, state } = parts;
     this.#position = position;
     this.#state = state;
@@ -104,12 +120,29 @@ export class NameServer implements NameService {
     this.#lookups = parts.lookups;
     this.#watchHub = parts.watchHub;
     this.#consensus = parts.consensus;
+    this.#scheduled = parts.scheduled;
     this.#expiry = parts.expiry;
     this.#committer = parts.committer;
     this.#lostChanges = parts.lostChanges;
+    this.#shared = parts.shared;
+    this.servers = parts.servers;
     this.#slices = parts.slices;
     this.#storeListeners = parts.storeListeners;
-    this.launches = launchRecords(state, position, (command, isEnd) => this.#submit(command, isEnd));
+    const { shared } = parts;
+    this.#reportSharing =
+      shared &&
+      new ReportSharing({
+        clock: runtime,
+        findRegistration: (name, id) => findRegistration(state, name, id),
+        isJudgedHere: (registration) => shared.endsHere(registration),
+        submit: (command) => this.#submit(command),
+      });
+    const place = shared && {
+      server: shared.server,
+      host: runtime.hostId() ?? '',
+      isGone: (server: string) => shared.isGone(server),
+    };
+    this.launches = launchRecords(state, position, (command, isEnd) => this.#submit(command, isEnd), place);
     const retirement = new KeyRetirement(runtime, (command) => this.#submit(command));
     this.#retirement = retirement;
     this.identities = new Identities({
@@ -126,9 +159,16 @@ export class NameServer implements NameService {
     parseName(name);
     const json = this.#lookups.json(name);
     if (json !== undefined) return JSON.parse(json) as ResolveResponse;
+    if (this.#shared?.freshness.isCurrent === false) throw unknownAbsenceError(name);
     const { canonical } = resolveLinks(this.#state, name);
     const reason = canonical === name ? '' : `: its links lead to ${canonical}, which does not exist`;
-    throw new ClerkError('NAME_NOT_FOUND', `${name} does not exist${reason}`);
+    const near = reason === '' ? this.nearName(name) : undefined;
+    const meant = near === undefined ? '' : `; did you mean ${near}?`;
+    throw new ClerkError('NAME_NOT_FOUND', `${name} does not exist${reason}${meant}`);
+  }
+
+  nearName(name: string, isVisible?: NameVisibility): string | undefined {
+    return nearName(this.#state, name, isVisible);
   }
 
   resolveJson(name: string): string | undefined {
@@ -141,12 +181,18 @@ export class NameServer implements NameService {
     maxEntries: number,
     isVisible?: NameVisibility,
   ): ListResponse {
-    return { ...listPage(this.#state, glob, after, maxEntries, isVisible), ...this.#markedPosition() };
+    const page = listPage(this.#state, this.#scheduled, { glob, after, maxEntries, isVisible });
+    return { ...page, ...this.#markedPosition() };
   }
 
-  search(glob: string, filter: Readonly<Record<string, string>>, isVisible?: NameVisibility): SearchResponse {
+  search(
+    glob: string,
+    filter: Readonly<Record<string, string>>,
+    after?: string,
+    isVisible?: NameVisibility,
+  ): SearchResponse {
     return {
-      entries: resultAtOnce(this.#search(glob, filter, isVisible)),
+      ...resultAtOnce(this.#search(glob, filter, after, isVisible)),
       ...this.#markedPosition(),
     };
   }
@@ -154,12 +200,13 @@ export class NameServer implements NameService {
   async searchInSlices(
     glob: string,
     filter: Readonly<Record<string, string>>,
+    after?: string,
     isVisible?: NameVisibility,
   ): Promise<SearchResponse> {
-    // The entries may be newer, but not older.
+    // Read first, because the entries of the response may be newer than its position, but never older.
     const position = this.#markedPosition();
-    const entries = await this.readInSlices(() => this.#search(glob, filter, isVisible));
-    return { entries, ...position };
+    const page = await this.readInSlices(() => this.#search(glob, filter, after, isVisible));
+    return { ...page, ...position };
   }
 
   async readInSlices<T>(start: () => Iterator<number, T>): Promise<T> {
@@ -167,16 +214,17 @@ export class NameServer implements NameService {
     if (result !== undefined) return result;
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      'Changes of several names follow each other too fast for a request that reads many names; repeat the request',
+      'The request reads many names, and was interrupted too often by changes of several names; retry the request',
     );
   }
 
   #search(
     glob: string,
     filter: Readonly<Record<string, string>>,
+    after: string | undefined,
     isVisible: NameVisibility | undefined,
-  ): Iterator<number, SearchResponse['entries']> {
-    return searchEndpoints(this.#state, () => this.#runtime.now(), glob, filter, isVisible);
+  ): Iterator<number, Pick<SearchResponse, 'entries' | 'next'>> {
+    return searchPage(this.#state, () => this.#runtime.now(), { glob, filter, after, isVisible });
   }
 
   canonicalOf(name: string): string | undefined {
@@ -188,21 +236,27 @@ export class NameServer implements NameService {
     if (owners.length > limits.maxOwners)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `${owners.length} endpoints have the address ${address}, and a response has at most ${limits.maxOwners}; list the endpoints of a name instead`,
+        `${owners.length} endpoints have the address ${address}, which exceeds the maximum of ${limits.maxOwners} in a response; look up the endpoints of a single name instead`,
       );
     return { owners: owners.map(({ entry, id, epoch }) => ({ name: entry.name, id, epoch })) };
   }
 
   status(): ReturnType<NameService['status']> {
-    const problems = this.#problems();
+    const problems = statusProblems({
+      storeFailure: this.#committer.failure,
+      isCurrent: this.#shared?.freshness.isCurrent !== false,
+      isThrottling: this.#leases.isThrottling,
+    });
     const { services, links, registrationTotal } = this.#state;
+    const scheduled = this.#scheduled.next();
     return {
       version: this.#options.version,
-      ...this.#currentPosition(),
+      ...this.present,
       services,
       endpoints: registrationTotal,
       links,
       watches: this.#watchHub.size,
+      ...(scheduled.length > 0 && { scheduled }),
       degraded: problems.length > 0,
       ...(problems.length > 0 && { problems }),
     };
@@ -211,6 +265,10 @@ export class NameServer implements NameService {
   get healthStats(): NameService['healthStats'] {
     const { reports, endpointReports, suspectTransitions, suspects } = this.#consensus;
     return { reports, endpointReports, suspectTransitions, suspects };
+  }
+
+  get fenceCount(): number {
+    return this.#state.fenceCount;
   }
 
   get expiredRegistrations(): number {
@@ -239,6 +297,10 @@ export class NameServer implements NameService {
     return this.#submitChange({ kind: 'move', request, caller });
   }
 
+  cancel(request: CancelRequest, caller?: Caller): Promise<ChangeResponse> {
+    return this.#submitChange({ kind: 'cancel', request, caller });
+  }
+
   async remove(request: RemoveRequest, caller?: Caller): Promise<ChangeResponse> {
     const result = await this.#submit({ kind: 'remove', request, caller });
     for (const name of result.brokenGuarantees ?? [])
@@ -249,11 +311,19 @@ export class NameServer implements NameService {
   async register(request: RegisterRequest, caller: Caller): Promise<RegisterResponse> {
     const newSecret = this.#runtime.randomHex(16);
     const result = await this.#submit({ kind: 'register', request, caller, newSecret });
-    const { epoch = 0, secret = '', leaseMs = 0, name = request.name, proof } = result;
-    if (request.state !== 'starting')
-      for (const listener of this.#listeners) listener(name, request.id, epoch);
+    const written = this.#watchHub.whenWritten();
+    if (written !== undefined) await written;
+    const { epoch = 0, secret = '', leaseMs = 0, name = request.name, presentName, proof } = result;
+    if (request.state !== 'starting') this.#registrationEvents.emitRegistered(name, request.id, epoch);
     const { revision, incarnation } = this.#response(result);
-    return { epoch, secret, leaseMs, revision, incarnation, ...(proof !== undefined && { proof }) };
+    return { epoch, secret, leaseMs, revision, incarnation, ...definedFields({ name: presentName, proof }) };
+  }
+
+  prepareRenewals({ renewals }: RenewRequest): Promise<void> | undefined {
+    if (this.#shared === undefined || renewals.length > limits.maxBatch) return undefined;
+    const submit = (command: NamingCommand): Promise<CommitResult> => this.#submit(command);
+    const deps = { shared: this.#shared, state: this.#state, hashing: this.#runtime, submit };
+    return prepareRenewals(deps, renewals);
   }
 
   renew({ renewals }: RenewRequest, caller?: Caller): RenewResponse {
@@ -269,21 +339,20 @@ export class NameServer implements NameService {
       loadReports: this.#loadReports,
       consensus: this.#consensus,
       hashing: this.#runtime,
-      onActivity: (id: string, activity: CallActivity) => {
-        for (const listener of this.#activityListeners) listener(id, activity);
-      },
+      onActivity: (id: string, activity: CallActivity) => this.#registrationEvents.emitActivity(id, activity),
     };
     return { ...renewLeases(deps, renewals, caller, now), incarnation: this.#position.incarnation };
   }
 
   report(report: ReportRequest, { principal }: Caller): void {
     this.#consensus.addReport(principal, report);
-    if (this.#unreachableListeners.size === 0) return;
+    this.#reportSharing?.share(principal, report);
+    if (!this.#registrationEvents.hasUnreachableListener) return;
     for (const { name, id, epoch, verdict } of report.reports) {
       const registration = findRegistration(this.#state, name, id);
       if (verdict !== 'unreachable' || registration?.epoch !== epoch || isStarting(registration.json))
         continue;
-      for (const listener of this.#unreachableListeners) listener(id);
+      this.#registrationEvents.emitUnreachable(id);
     }
   }
 
@@ -299,9 +368,15 @@ export class NameServer implements NameService {
     return this.#response({ ...result, appliesInMs });
   }
 
-  async importLines(lines: readonly ExportLine[], caller?: Caller): Promise<ImportResponse> {
-    const { revision } = await this.#submit({ kind: 'import', lines, caller });
-    return { entries: lines.length, revision: String(revision) };
+  async importLines(
+    lines: readonly ExportLine[],
+    caller?: Caller,
+    options: ImportOptions = {},
+  ): Promise<ImportResponse> {
+    const result = await this.#submit({ kind: 'import', lines, options, caller });
+    const { revision, incarnation } = this.#response(result);
+    const difference = result.difference ?? differenceOf([]);
+    return { entries: lines.length, revision, incarnation, dryRun: options.dryRun === true, ...difference };
   }
 
   watch(options: WatchOptions): OpenWatch {
@@ -309,13 +384,11 @@ export class NameServer implements NameService {
   }
 
   onRegistered(listener: (name: string, id: string, epoch: number) => void): () => void {
-    this.#listeners.add(listener);
-    return () => void this.#listeners.delete(listener);
+    return this.#registrationEvents.onRegistered(listener);
   }
 
   onUnreachable(listener: (id: string) => void): () => void {
-    this.#unreachableListeners.add(listener);
-    return () => void this.#unreachableListeners.delete(listener);
+    return this.#registrationEvents.onUnreachable(listener);
   }
 
   onStoreFailed(listener: (failure: ClerkError) => void): () => void {
@@ -324,8 +397,7 @@ export class NameServer implements NameService {
   }
 
   onActivity(listener: (id: string, activity: CallActivity) => void): () => void {
-    this.#activityListeners.add(listener);
-    return () => void this.#activityListeners.delete(listener);
+    return this.#registrationEvents.onActivity(listener);
   }
 
   isSuspect(name: string, id: string): boolean {
@@ -344,21 +416,10 @@ export class NameServer implements NameService {
     this.#expiry.close();
     this.#retirement.close();
     this.#consensus.close();
+    this.servers?.close();
+    await this.#shared?.close();
     await this.#committer.close();
     this.#watchHub.close();
-  }
-
-  #problems(): readonly StatusProblem[] {
-    const failure = this.#committer.failure;
-    const problems: StatusProblem[] = [];
-    if (failure !== undefined) problems.push({ part: 'store', message: failure.message });
-    if (this.#leases.isThrottling)
-      problems.push({
-        part: 'leases',
-        message:
-          'Too many leases expired at once, so their endpoints are removed slowly; check the network between the services and this server',
-      });
-    return problems;
   }
 
   #submit(command: NamingCommand, endsEndpoints = false): Promise<CommitResult> {
@@ -377,6 +438,11 @@ export class NameServer implements NameService {
     };
   }
 
+  /** Starts to read the log of a registry with several servers. */
+  async start(): Promise<void> {
+    await this.#shared?.start();
+  }
+
   checkPositions(positions: string): Promise<void> | undefined {
     return this.#lostChanges.check(positions);
   }
@@ -385,11 +451,22 @@ export class NameServer implements NameService {
     return this.#position.saved;
   }
 
-  #currentPosition(): { readonly revision: string; readonly incarnation: string } {
+  get present(): { readonly revision: string; readonly incarnation: string } {
     return { revision: String(this.#position.revision), incarnation: this.#position.incarnation };
   }
 
   #markedPosition(): { readonly revision: string; readonly incarnation: string; readonly mark: string } {
-    return { ...this.#currentPosition(), mark: this.#position.markOf(this.#position.revision) };
+    return { ...this.present, mark: this.#position.markOf(this.#position.revision) };
   }
+}
+
+/**
+ * The error for a name that this server does not know while its state is too old: another server may have defined the
+ * name.
+ */
+function unknownAbsenceError(name: string): ClerkError {
+  return new ClerkError(
+    'REGISTRY_UNREACHABLE',
+    `This server cannot check whether ${name} exists, because it cannot reach the database of the registry; use another server, or retry later`,
+  );
 }

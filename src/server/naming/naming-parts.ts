@@ -7,6 +7,7 @@ import { applyBatch } from './apply-batch.js';
 import type { PlanContext } from './commands/naming-command.js';
 import { Committer } from './committer.js';
 import { ExpiryScheduler } from './expiry-scheduler.js';
+import { FormerNames } from './former-names.js';
 import { Guarantees } from './guarantees.js';
 import { HealthConsensus } from './health/health-consensus.js';
 import type { RegistryKeys } from './identities.js';
@@ -15,9 +16,13 @@ import { LoadReports } from './load-reports.js';
 import { LookupCache } from './lookup-cache.js';
 import { LostChanges } from './lost-changes.js';
 import { ownChangeOf } from './own-change.js';
-import type { RegistryIdentity } from './registry-identity.js';
+import { decodeIdentity, type RegistryIdentity } from './registry-identity.js';
 import { RegistryPosition } from './registry-position.js';
+import { ScheduledChangeList } from './scheduled-change-list.js';
 import { findRegistration } from './renew.js';
+import { applyForeign } from './shared/apply-foreign.js';
+import { ServerNames } from './shared/server-names.js';
+import { SharedRegistry, type SharedContext } from './shared/shared-registry.js';
 import { NamingState } from './state/naming-state.js';
 import type { StateChange } from './state/records.js';
 import { WatchHub } from './watch/watch-hub.js';
@@ -35,13 +40,16 @@ export interface NameServerOptions {
   readonly maxGuaranteedMs?: number;
   /** Maximum number of endpoints per service. Default 10,000. */
   readonly maxEndpoints?: number;
-  /** Called when a principal has reached a limit, and gets no error. */
+  /** Called when a principal has reached a limit whose requests still succeed, so the principal gets no error. */
   readonly onLimit?: (principal: string, error: ClerkError) => void;
   /** Default 10,000. */
   readonly maxReportsPerPrincipal?: number;
   /** Interval between heartbeats while a watch has no other events, in ms. Default 5,000. */
   readonly heartbeatMs?: number;
-  /** Changes that cost more to send to all watches are sent in slices. Default 2,000, about 2 ms. */
+  /**
+   * Maximum cost of publishing a batch at once; a more expensive batch is published in slices. Default 2,000, about 2
+   * ms.
+   */
   readonly maxUndividedCost?: number;
   /** Default: always true. */
   readonly isStartable?: (manifest: string) => boolean;
@@ -54,10 +62,12 @@ export interface NameServerOptions {
 /** Content of a store. `changes` has one change for each record, without the records of identity and revision. */
 export interface StoredState {
   readonly identity: RegistryIdentity;
-  /** Revision in the store before this run. */
+  /** Revision in the store before this process opened it. */
   readonly openedRevision: number;
   readonly revision: number;
   readonly changes: readonly StateChange[];
+  /** Set in a registry with several servers. */
+  readonly shared?: SharedContext | undefined;
 }
 
 /** The parts of a name server that its methods use. */
@@ -69,44 +79,83 @@ export interface NamingParts {
   readonly lookups: LookupCache;
   readonly watchHub: WatchHub;
   readonly consensus: HealthConsensus;
+  readonly scheduled: ScheduledChangeList;
   readonly expiry: ExpiryScheduler;
   readonly committer: Committer;
   readonly lostChanges: LostChanges;
-  /** For all work that is done in slices. */
+  /** Undefined in a registry with one server. */
+  readonly shared: SharedRegistry | undefined;
+  /** Undefined in a registry with one server. */
+  readonly servers: ServerNames | undefined;
+  /** The queue for all work that is done in slices. */
   readonly slices: SliceQueue;
-  /** Called when a write has failed. Changes are then rejected until the store recovers. */
+  /** Listeners that are called when a write has failed. Changes are rejected until the store recovers. */
   readonly storeListeners: Set<(failure: ClerkError) => void>;
 }
 
-/** Creates the parts of a name server, and connects them. The state is empty, and no timer runs. */
+/** Creates and connects the parts of a name server. The state is still empty, and no timer runs yet. */
 export function connectParts(
   store: Store,
   runtime: ServerRuntime,
   options: NameServerOptions,
-  stored: Pick<StoredState, 'identity' | 'revision'>,
+  stored: Pick<StoredState, 'identity' | 'revision' | 'shared'>,
+  onForeignChanges: (changes: readonly StateChange[]) => void = noop,
 ): NamingParts {
   const storeListeners = new Set<(failure: ClerkError) => void>();
   const leases = new Leases();
   const loadReports = new LoadReports();
-  const { identity, revision } = stored;
+  const { identity, revision, shared: context } = stored;
+  const freshness = context?.freshness;
   const position = new RegistryPosition(identity, revision, runtime);
   const state = new NamingState({
-    onRegistered: (registration) => expiry.onRegistered(registration),
+    onRegistered: (registration) => {
+      servers?.onChanged(registration);
+      expiry.onRegistered(registration);
+    },
     onStatusApplied: (registration) => consensus.onStatusApplied(registration),
     onRemoved: (registration) => {
+      servers?.onChanged(registration);
       leases.release(registration);
       consensus.onRemoved(registration);
     },
+    onHeld: (registration) => {
+      expiry.onRegistered(registration);
+      // If this server is the new holder, it now decides the status of the endpoint.
+      consensus.onStatusApplied(registration);
+    },
+    onReport: ({ name, id, epoch, principal, clerk, verdict }) =>
+      consensus.addReport(principal, { clerk, reports: [{ name, id, epoch, verdict }] }),
+    onServer: (server, session) => shared?.onServer(server, session),
   });
-  const guarantees = new Guarantees(state, runtime);
+  const shared: SharedRegistry | undefined =
+    context &&
+    new SharedRegistry({
+      ...{ ...context, runtime, logger: options.logger, state, leases },
+      expiry: () => expiry,
+      committer: () => committer,
+    });
+  const servers: ServerNames | undefined =
+    context &&
+    shared &&
+    new ServerNames({
+      ...{ runtime, logger: options.logger, server: context.server, version: options.version },
+      ...{ state, leases, consensus: () => consensus },
+      ensureSession: () => shared.ensureSession(),
+      isHeldHere: (holder) => shared.isHeldHere(holder),
+      submit: (command) => committer.submit(() => command),
+    });
+  const guarantees = new Guarantees(state, runtime, new FormerNames(state), freshness);
+  const scheduled = new ScheduledChangeList(state, guarantees, runtime);
   const slices = new SliceQueue(runtime);
   const lookups = new LookupCache({
     state,
     guarantees,
+    scheduled,
     position,
     loadReports,
     clock: runtime,
     isStartable: options.isStartable ?? (() => true),
+    freshness,
   });
   const watchHub = new WatchHub({
     state,
@@ -117,20 +166,37 @@ export function connectParts(
     slices,
     heartbeatMs: options.heartbeatMs ?? limits.heartbeatMs,
     maxUndividedCost: options.maxUndividedCost,
+    servers,
   });
   const planContext: PlanContext = {
-    remainingGuaranteeMs: (name, guaranteedMs) => guarantees.remainingMs(name, guaranteedMs),
+    remainingGuaranteeMs: (name, record) => guarantees.remainingMs(name, record),
     now: () => runtime.now(),
     wallNow: () => runtime.wallNow(),
     hashing: runtime,
+    server: context?.server,
+    isServerGone: shared && ((server) => shared.isGone(server)),
     maxRegistrations: options.maxRegistrations ?? limits.maxRegistrations,
     maxEndpoints: options.maxEndpoints ?? limits.maxEndpoints,
     maxNames: options.maxNames ?? limits.maxNames,
     maxNamesPerPrincipal: options.maxNamesPerPrincipal ?? limits.maxNamesPerPrincipal,
     maxGuaranteedMs: options.maxGuaranteedMs ?? limits.maxGuaranteedMs,
   };
+  const onIdentityChanged = (next: RegistryIdentity): void => {
+    const isNewIncarnation = next.incarnation !== position.incarnation;
+    position.changeIdentity(next);
+    if (!isNewIncarnation) return;
+    lookups.clear();
+    guarantees.restart();
+    watchHub.resync('the registry has a new incarnation, because its data lacks earlier changes');
+  };
   const committer: Committer = new Committer({
     store,
+    shared: context?.replica && {
+      write: (changes, nextRevision, isBulk) => context.replica.append(changes, nextRevision, isBulk),
+      isAtHead: () => context.replica.isAtHead(),
+      catchUp: () => context.replica.catchUp(),
+      yieldTurn: () => context.replica.yieldTurn(),
+    },
     clock: runtime,
     view: state,
     planContext,
@@ -151,11 +217,7 @@ export function connectParts(
       };
       applyBatch(targets, batch, written, nextRevision);
       const next = batch.find((plan) => plan.identity !== undefined)?.identity;
-      if (next === undefined) return;
-      position.changeIdentity(next);
-      lookups.clear();
-      guarantees.restart();
-      watchHub.resync('the registry has a new incarnation, because its data lacks earlier changes');
+      if (next !== undefined) onIdentityChanged(next);
     },
     applyUnsaved: (unsaved, nextRevision) => {
       const targets = { state, position, expiry, watchHub };
@@ -169,7 +231,9 @@ export function connectParts(
       guarantees.endWrite();
       position.onSaved();
       expiry.onStoreRecovered();
-      options.logger?.warn('The store of the registry can be written again. Changes are accepted again');
+      options.logger?.warn(
+        'The store of the registry can be written again. The server accepts changes again',
+      );
     },
     onChanged:
       options.onOwnChange &&
@@ -179,19 +243,21 @@ export function connectParts(
       }),
   });
   const { maxReportsPerPrincipal = limits.maxStoredReports } = options;
-  const consensus = new HealthConsensus({
+  const consensus: HealthConsensus = new HealthConsensus({
     clock: runtime,
     findRegistration: (name, id) => findRegistration(state, name, id),
     submit: (prepare) => committer.submit(prepare, { endsEndpoints: true }).then(noop, noop),
+    judges: shared && ((registration) => shared.endsHere(registration)),
     maxReportsPerPrincipal,
     onReportLimit: (principal) => options.onLimit?.(principal, reportLimitError(maxReportsPerPrincipal)),
   });
-  const expiry = new ExpiryScheduler({
+  const expiry: ExpiryScheduler = new ExpiryScheduler({
     clock: runtime,
     state,
     leases,
     consensus,
     guarantees,
+    holders: shared,
     submit: (prepare, endsEndpoints = false) =>
       committer.submit(prepare, { atFront: true, endsEndpoints }).then(noop, noop),
   });
@@ -202,6 +268,26 @@ export function connectParts(
     highestEpoch: () => state.highestEpoch(),
     isSecured: () => state.identities.keyCount > 0,
     submit: (prepare) => committer.submit(prepare, { atFront: true }),
+    shared: shared && { catchUp: () => shared.catchUp(), onBehind: () => shared.freshness.markBehind() },
+  });
+  context?.replica.observe({
+    onBatch: ({ changes, revision: nextRevision, isBulk }) => {
+      const targets = { state, position, expiry, watchHub, onApplied: () => position.onSaved() };
+      applyForeign(targets, guarantees, changes, nextRevision, isBulk);
+      if (changes.some(({ kind }) => kind === 'registry'))
+        onIdentityChanged(decodeIdentity(context.replica.records, runtime));
+      onForeignChanges(changes);
+    },
+    onReplaced: (changes, nextRevision, isOther) => {
+      const before = position.saved;
+      // Revisions of a different history would mislead the watches. They receive a resync with the new incarnation.
+      const targets = { state, position, expiry, onApplied: () => position.onSaved() };
+      const hub = isOther ? { publish: noop } : watchHub;
+      applyForeign({ ...targets, watchHub: hub }, guarantees, changes, nextRevision, true);
+      onIdentityChanged(decodeIdentity(context.replica.records, runtime));
+      onForeignChanges(changes);
+      if (isOther) lostChanges.onLogReplaced(before);
+    },
   });
   return {
     position,
@@ -212,21 +298,25 @@ export function connectParts(
     watchHub,
     consensus,
     expiry,
+    scheduled,
     committer,
     lostChanges,
+    shared,
+    servers,
     slices,
     storeListeners,
   };
 }
 
 function noop(): void {
-  // A command of a timer or review fails only when the store cannot be written or the server closes.
+  // A command of a timer or review is rejected only when the store cannot be written or the server closes. Both are
+  // reported elsewhere.
 }
 
-/** Only the operator gets this error. Every report of a client gets the same response. */
+/** Returns the error for the log of the operator. Clients do not get it: every report has the same response. */
 function reportLimitError(maxReports: number): ClerkError {
   return new ClerkError(
     'LIMIT_EXCEEDED',
-    `At most ${maxReports} health reports of one principal and ${limits.maxStoredReportsOfAll} of all are counted; further reports are ignored`,
+    `The server stores at most ${maxReports} health reports per principal and ${limits.maxStoredReportsOfAll} in total, and ignores further reports`,
   );
 }

@@ -1,5 +1,5 @@
-import { ClerkError } from '../../core/errors.js';
 import type { NameService, OwnChange, RecordChange, ServerRuntime, Store } from '../ports.js';
+import { checkMigrated } from './migration/migration-marker.js';
 import { NameServer } from './name-server.js';
 import type { NameServerOptions } from './naming-parts.js';
 import {
@@ -9,11 +9,13 @@ import {
   identityOfCopy,
   newIdentity,
   nextRun,
+  restartStride,
   type RegistryIdentity,
 } from './registry-identity.js';
 import { highestEpochOf } from './repair-records.js';
 import { restoredAccessWarning } from './restored-access.js';
 import {
+  checkFormat,
   damagedRecordError,
   decodeRecord,
   foreignLaunchPrefix,
@@ -22,19 +24,13 @@ import {
 } from './state/record-codec.js';
 import type { StateChange } from './state/records.js';
 
-/**
- * The revision grows by this number at each start. Unsaved revisions are lost at the end of a run, but clients may
- * have seen them.
- */
-const restartStride = 1_000_000;
-
 export type { NameServerOptions } from './naming-parts.js';
 
 /**
  * Opens a name server with the records of a store. All leases and guarantees restart with full length. An empty store
- * gets a new incarnation, and so does a copy of a data folder. The caller must close the name server before the store.
+ * and a copy of a data folder get a new incarnation. The caller must close the name server before the store.
  *
- * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later version of the server wrote the
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged or a later release of the server wrote the
  *   store
  * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when a new store cannot be written
  * @see [decision 078](../../../docs/decisions/078-copied-data-folder.md)
@@ -58,6 +54,7 @@ export async function openNameServer(
     return new NameServer(store, runtime, options, { identity, openedRevision: 0, revision: 0, changes: [] });
   }
   checkFormat(records.get(storeKeys.format));
+  checkMigrated(records);
   const stored = decodeIdentity(records, runtime);
   const revision = Number(records.get(storeKeys.revision));
   if (!Number.isSafeInteger(revision) || revision < 0) throw damagedRecordError(storeKeys.revision);
@@ -88,13 +85,14 @@ export async function openNameServer(
 interface OwnedIdentity {
   readonly identity: RegistryIdentity;
   readonly changes: readonly RecordChange[];
-  /** What the audit log records of a copy. */
+  /** Entry for the audit log, if the folder is a copy. */
   readonly recorded?: Pick<OwnChange, 'operation' | 'details'>;
 }
 
 /**
- * Returns the identity of the next run, and changes that depend on whether the folder is a copy. A copy disables the
- * launch records of the original, unless `adopt` is true. A copy cancels all tokens, since they may have been used.
+ * Returns the identity of the next run, and the changes that it needs. In a copy of a folder, all tokens are
+ * cancelled, because they may have been used in the original. Without `adopt`, a copy also disables the launch
+ * records of the original.
  */
 function ownedIdentity(
   records: ReadonlyMap<string, string>,
@@ -114,7 +112,7 @@ function ownedIdentity(
   const isSecured = keysOf(records, keyPrefix).length > 0;
   const note = isSecured ? `. If the copy is older than the last change: ${restoredAccessWarning}` : '';
   if (adopt) {
-    const message = `The data folder is a copy, and counts as the original (option adopt)${note}`;
+    const message = `The data folder is a copy and is used as the original, because of the option adopt${note}`;
     if (isSecured) logger?.warn(message);
     else logger?.info(message);
     const recorded = { operation: 'adopt-copy', details: counts };
@@ -123,7 +121,7 @@ function ownedIdentity(
   const identity = identityOfCopy(stored, runtime);
   const foreignLaunches = renamedRecords(records, launchPrefix, foreignLaunchPrefix);
   logger?.warn(
-    `The data folder is a copy of another data folder: the inode number of its lock file is ${inodeOf(folder)}; in the original it was ${inodeOf(original)}. The registry starts as the new incarnation ${identity.incarnation} and owns no process of the original (${foreignLaunches.length / 2} launched). If no registry will use the original any more, restart with --adopt (option adopt of startServer)${note}`,
+    `The data folder is a copy of another data folder: the inode number of its lock file is ${inodeOf(folder)}; in the original it was ${inodeOf(original)}. The registry starts with the new incarnation ${identity.incarnation}, and does not manage the launched processes of the original (${foreignLaunches.length / 2}). If the original will never be used again, restart with --adopt (option adopt of startServer)${note}`,
   );
   const epochBase = { key: storeKeys.epochBase, value: String(highestEpochOf(records) + epochMargin) };
   const details = { incarnation: identity.incarnation, reason: 'copied folder', ...counts };
@@ -134,7 +132,7 @@ function ownedIdentity(
   };
 }
 
-/** Compares the creation times only if both are known. */
+/** Whether two identities are those of the same folder: equal inodes, and equal creation times if both are known. */
 function isSameFolder(a: string, b: string): boolean {
   const [inode, createdAt] = a.split('@');
   const [otherInode, otherCreatedAt] = b.split('@');
@@ -169,8 +167,28 @@ function renamedRecords(records: ReadonlyMap<string, string>, from: string, to: 
 }
 
 function changesOf(records: ReadonlyMap<string, string>): StateChange[] {
-  const { format, revision, incarnation, earlier, key: secretKey, owner, runs, folder } = storeKeys;
-  const own = new Set<string>([format, revision, incarnation, earlier, secretKey, owner, runs, folder]);
+  const {
+    format,
+    revision,
+    incarnation,
+    earlier,
+    key: secretKey,
+    owner,
+    runs,
+    folder,
+    migration,
+  } = storeKeys;
+  const own = new Set<string>([
+    format,
+    revision,
+    incarnation,
+    earlier,
+    secretKey,
+    owner,
+    runs,
+    folder,
+    migration,
+  ]);
   const changes: StateChange[] = [];
   for (const [key, value] of records) {
     if (own.has(key)) continue;
@@ -179,14 +197,4 @@ function changesOf(records: ReadonlyMap<string, string>): StateChange[] {
     if (!isForeign) changes.push(change);
   }
   return changes;
-}
-
-function checkFormat(text: string | undefined): void {
-  const version = Number(text);
-  if (!Number.isSafeInteger(version) || version < 1) throw damagedRecordError(storeKeys.format);
-  if (version > formatVersion)
-    throw new ClerkError(
-      'REGISTRY_INVALID',
-      `The format version of the store must be at most ${formatVersion}; got ${version}, the format of a later version of the server; run that version, or use another data folder`,
-    );
 }

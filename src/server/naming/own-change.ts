@@ -2,7 +2,10 @@ import type { OwnChange } from '../ports.js';
 import type { NamingCommand } from './commands/naming-command.js';
 import type { CommitResult } from './committer.js';
 
-/** Describes a change that no client has requested. Returns undefined for the commands of clients and for status changes. */
+/**
+ * Returns the audit entry of a change that no client has requested. Returns undefined for commands of clients and for
+ * status changes.
+ */
 export function ownChangeOf(
   command: NamingCommand,
   { changes, revision }: Pick<CommitResult, 'changes' | 'revision'>,

@@ -1,20 +1,23 @@
 import type { Hashing } from '../../protocol/launch-proof.js';
 import type { RegistryIdentity, Run } from './registry-identity.js';
 
-/** A position: incarnation, revision, and the mark, which consists of the run and of 64 bits of an HMAC. */
+/**
+ * The form of a position: incarnation, revision and mark. The mark consists of the number and id of the run, and 64
+ * bits of an HMAC.
+ */
 const positionForm = /^([0-9a-z]{1,64}):([0-9]{1,15}):([0-9]{1,9})-([0-9a-f]{8})-([0-9a-f]{16})$/;
 const macLength = 16;
 const maxCachedMarks = 16;
 
 /**
- * What a position proves: `known` positions are part of the history of this registry, `lost` positions are part of a
- * history that its data lacks. A `forged` position proves nothing.
+ * Result of checking a position. `known`: the position is in the history of the present data. `lost`: the registry
+ * has issued the position, but the present data do not contain it. `forged`: the registry has not issued it.
  */
 export type PositionVerdict = 'known' | 'lost' | 'forged';
 
 /**
- * Makes and checks the marks of the positions that leave the registry. A client returns the last position that it has
- * seen. After the data of the registry was replaced by an older copy, a returned position shows that changes were lost.
+ * Creates and checks the marks of the positions in responses. Each client sends its last position with its requests.
+ * If the data were replaced by an older copy, such a position proves that changes were lost.
  *
  * @see [decision 079](../../../docs/decisions/079-restored-registry.md)
  */
@@ -40,7 +43,7 @@ export class PositionMarks {
     return mark;
   }
 
-  /** @param revision - of the last saved batch */
+  /** @param revision - revision of the last saved batch */
   check(position: string, revision: number): PositionVerdict {
     const match = positionForm.exec(position);
     if (match === null) return 'forged';
@@ -50,7 +53,7 @@ export class PositionMarks {
     if (earlier.includes(incarnation)) return 'known';
     if (incarnation === own) {
       const first = runs[0] as Run;
-      // The runs before the first stored run are forgotten.
+      // Only the last runs are stored. Positions of earlier runs are accepted as known.
       if (number < first.number) return 'known';
       const run = runs.find((each) => each.number === number && each.id === id);
       if (run !== undefined && seen <= (run.lastRevision ?? revision)) return 'known';
@@ -65,7 +68,8 @@ export class PositionMarks {
 }
 
 /**
- * HMAC-SHA-256 of a text. The inner digest is hashed in hexadecimal.
+ * Returns an HMAC-SHA-256 of a text. It differs from RFC 2104 in one point: the outer hash reads the inner digest as
+ * hexadecimal text.
  *
  * @param key - 64 ASCII characters, the block length of SHA-256
  * @see [RFC 2104](https://www.rfc-editor.org/rfc/rfc2104)
@@ -74,7 +78,7 @@ function hmac(hashing: Pick<Hashing, 'sha256'>, key: string, text: string): stri
   return hashing.sha256(pad(key, 0x5c) + hashing.sha256(pad(key, 0x36) + text));
 }
 
-/** Both pads keep ASCII characters within ASCII, so each remains one byte of UTF-8. */
+/** XOR of an ASCII character with either pad is ASCII again, so each character is one byte of UTF-8. */
 function pad(key: string, byte: number): string {
   return String.fromCharCode(...Array.from(key, (char) => char.charCodeAt(0) ^ byte));
 }

@@ -3,17 +3,17 @@ import type { RecordChange } from '../ports.js';
 import { damagedRecordError, storeKeys } from './state/record-codec.js';
 
 export interface Run {
-  /** From 1, within an incarnation. */
+  /** Number of the run within the incarnation; the first run is 1. */
   readonly number: number;
-  /** Random, 8 hexadecimal digits. */
+  /** Random id of 8 hexadecimal digits. */
   readonly id: string;
-  /** Undefined while the run lasts. */
+  /** Last revision of the run; undefined for the current run. */
   readonly lastRevision?: number;
 }
 
-/** What distinguishes a registry from its copies and from its own earlier data. */
+/** Distinguishes a registry from its copies and from its own earlier data. */
 export interface RegistryIdentity {
-  /** Begins with its time of creation, so a later incarnation of the same registry is the greater text. */
+  /** Begins with the time of its creation, so later incarnations of a registry sort after earlier ones. */
   readonly incarnation: string;
   readonly earlier: readonly string[];
   /** Secret key of the marks of positions, 64 hexadecimal digits. */
@@ -22,8 +22,17 @@ export interface RegistryIdentity {
   readonly runs: readonly Run[];
 }
 
-/** More epochs than a registry can have assigned in the changes that it lost, unless a position proves more. */
+/**
+ * Number of epochs that are skipped after a loss. Larger than the number of lost epochs, unless a position proves a
+ * larger loss.
+ */
 export const epochMargin = 1_000_000;
+
+/**
+ * Number of revisions that are skipped at each start of a single server. Clients may have seen revisions that were
+ * never saved.
+ */
+export const restartStride = 1_000_000;
 
 const maxRuns = 64;
 const maxEarlier = 64;
@@ -68,7 +77,7 @@ export function nextIncarnation(
   };
 }
 
-/** The copy gets a new incarnation, and shares no secret with the original. */
+/** Returns the identity of a copy, with a new incarnation and new secrets. */
 export function identityOfCopy(original: RegistryIdentity, runtime: IdentityRuntime): RegistryIdentity {
   return { ...nextIncarnation(original, original.incarnation, runtime), ...newSecrets(runtime) };
 }
@@ -84,7 +93,7 @@ export function encodeIdentity(identity: RegistryIdentity): readonly RecordChang
 }
 
 /**
- * A salvaged store may lack records, which are created.
+ * Decodes the identity of a registry. Creates missing secrets, which a salvaged store may lack.
  *
  * @throws {@link ClerkError} `REGISTRY_INVALID` when a record is damaged
  */
@@ -125,7 +134,7 @@ export function incarnationAfter(previous: string, randomHex: (bytes: number) =>
   return newIncarnation({ wallNow: () => 0, randomHex }, previous);
 }
 
-/** Later than `previous`, even if the wall clock was set back. */
+/** Returns an incarnation that sorts after `previous`, even if the wall clock was set back. */
 function newIncarnation(runtime: IdentityRuntime, previous: string): string {
   const now = Math.max(0, Math.floor(runtime.wallNow())).toString(36).padStart(timeDigits, '0');
   const last = previous.slice(0, timeDigits);

@@ -3,9 +3,9 @@ import type { StatePosition } from './lookup-cache.js';
 import { PositionMarks, type PositionVerdict } from './position-marks.js';
 import type { RegistryIdentity } from './registry-identity.js';
 
-/** Incarnation and revision of the registry. Each position that leaves the registry has a mark. */
+/** Incarnation and revision of the registry. Adds a mark to each position in a response; see {@link PositionMarks}. */
 export class RegistryPosition implements StatePosition {
-  /** Of the last applied batch, which may be unsaved. */
+  /** Revision of the last applied batch, which may be unsaved. */
   revision: number;
   readonly #hashing: Hashing;
   #identity: RegistryIdentity;
@@ -36,7 +36,7 @@ export class RegistryPosition implements StatePosition {
     this.#marks = new PositionMarks(identity, this.#hashing);
   }
 
-  /** Empty for an unsaved revision, which a restart loses. */
+  /** Returns the mark of a revision. Empty for an unsaved revision, because a restart loses it. */
   markOf(revision: number): string {
     return revision > this.#savedRevision ? '' : this.#marks.markOf(revision);
   }

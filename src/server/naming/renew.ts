@@ -2,7 +2,12 @@ import type { CallActivity } from '../../core/call-activity.js';
 import { quote } from '../../core/describe-value.js';
 import { ClerkError } from '../../core/errors.js';
 import type { Hashing } from '../../protocol/launch-proof.js';
-import type { Renewal, RenewRequest, RenewResponse } from '../../protocol/registration-messages.js';
+import type {
+  MovedRenewal,
+  Renewal,
+  RenewRequest,
+  RenewResponse,
+} from '../../protocol/registration-messages.js';
 import type { Caller } from '../ports.js';
 import { isSecured } from './commands/authorize.js';
 import { mayAdvertise } from './commands/registration-owner.js';
@@ -14,7 +19,7 @@ import type { LoadReports } from './load-reports.js';
 import type { Registration } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 import { secretHashOf } from './state/record-codec.js';
-import { tryResolveLinks } from './state/resolve-links.js';
+import { followMoves, tryResolveLinks } from './state/resolve-links.js';
 
 export interface RenewDependencies {
   readonly state: NamingState;
@@ -26,12 +31,12 @@ export interface RenewDependencies {
 }
 
 /**
- * Renews leases in memory, without a write to the store. The result `lost` asks the endpoint to register again. The
- * result `fenced` means that the registration was superseded or withdrawn, or that the secret is wrong. A renewal may
- * name the service by a name from before a move.
+ * Renews leases in memory, without a write to the store. The result `lost` means that the endpoint must register
+ * again. The result `fenced` means that the registration was superseded or withdrawn, or that the secret is wrong. A
+ * renewal may use an old name after a move; the response then contains the new name.
  *
  * @throws {@link ClerkError} `FORBIDDEN` when a renewal lacks the secret of its registration, or comes from another
- *   principal; no lease is then renewed
+ *   principal. In this case no lease of the request is renewed.
  * @see [C5.6](../../../docs/guarantees.md#c5-6), [C5.8](../../../docs/guarantees.md#c5-8)
  */
 export function renewLeases(
@@ -39,7 +44,7 @@ export function renewLeases(
   renewals: RenewRequest['renewals'],
   caller: Caller | undefined,
   now: number,
-): Pick<RenewResponse, 'results' | 'suspects'> {
+): Pick<RenewResponse, 'results' | 'suspects' | 'moved'> {
   const registrations = renewals.map(({ name, id }) => findRegistration(deps.state, name, id));
   if (isSecured(deps.state))
     for (const [index, { name, id }] of renewals.entries()) {
@@ -49,26 +54,51 @@ export function renewLeases(
     }
   checkSecrets(renewals, registrations);
   const suspects: number[] = [];
+  const moved: MovedRenewal[] = [];
   const results = renewals.map((renewal, index) => {
     const registration = registrations[index];
     const result = renewOne(deps, registration, renewal, now);
-    if (result === 'renewed' && registration !== undefined && isVisiblySuspect(registration))
-      suspects.push(index);
+    if (result !== 'renewed' || registration === undefined) return result;
+    if (isVisiblySuspect(registration)) suspects.push(index);
+    const presentName = presentNameOf(deps.state, renewal.name, registration);
+    if (presentName !== renewal.name) moved.push({ index, name: presentName });
+    deps.state.setRequestedName(registration, renewal.name);
     return result;
   });
-  return { results, ...(suspects.length > 0 && { suspects }) };
+  return {
+    results,
+    ...(suspects.length > 0 && { suspects }),
+    ...(moved.length > 0 && { moved }),
+  };
 }
 
-/** Accepts any name that resolves to the service. */
+/**
+ * Finds a registration by any name that resolves to its service. After a move, also finds it by the old name without
+ * a link, while the service still uses that name.
+ */
 export function findRegistration(state: NamingState, name: string, id: string): Registration | undefined {
-  return state.endpoint(name, id) ?? state.endpoint(canonicalOf(state, name), id);
+  const found = state.endpoint(name, id);
+  if (found !== undefined) return found;
+  const canonical = canonicalOf(state, name);
+  return canonical === name ? state.requestedAs(name, id)?.[1] : state.endpoint(canonical, id);
 }
 
-/** The message is the same for a name that does not exist. */
+/**
+ * Returns the name that a service should use. Follows only links that moves have left, because a service may use
+ * another link on purpose.
+ */
+function presentNameOf(state: NamingState, name: string, { entry }: Registration): string {
+  if (name === entry.name) return name;
+  const presentName = followMoves(state, name);
+  if (presentName !== name) return presentName;
+  return canonicalOf(state, name) === entry.name ? name : entry.name;
+}
+
+/** The error is the same for a name that does not exist, so that it does not reveal hidden names. */
 function renewalForbidden(name: string, id: string): ClerkError {
   return new ClerkError(
     'FORBIDDEN',
-    `The renewal of instance ${quote(id)} of ${name} must come from the principal that registered it, with the right advertise`,
+    `Instance ${quote(id)} of ${name} can be renewed only by the principal that registered it, and this principal needs the right 'advertise' on ${name}`,
   );
 }
 

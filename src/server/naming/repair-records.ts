@@ -1,14 +1,12 @@
-import { implicitService } from './commands/entries.js';
+import { implicitService } from './commands/define-entry.js';
 import { epochMargin, incarnationAfter } from './registry-identity.js';
 import { formatVersion, storeKeys } from './state/record-codec.js';
 import type { EpochCounter } from './state/records.js';
 
 /**
- * Repairs the records of a registry that has lost changes. The new incarnation separates the revisions before and
- * after the loss. The epoch counters rise, so that no epoch is assigned twice. Each endpoint gets the entry of its
- * service. Unused tokens are cancelled.
- *
- * @param incarnation - id of the new incarnation
+ * Repairs the records of a registry that has lost changes. A new incarnation separates the revisions before and after
+ * the loss. All epoch counters are raised, so that no epoch is assigned twice. A missing service entry of an endpoint
+ * is created. Unused tokens are cancelled.
  */
 export function repairRecords(records: Map<string, string>, randomHex: (bytes: number) => string): void {
   const highest = highestEpochOf(records);
@@ -28,7 +26,7 @@ export function repairRecords(records: Map<string, string>, randomHex: (bytes: n
   }
   records.set(storeKeys.epochFloor, String(highest + epochMargin));
   records.set(storeKeys.incarnation, incarnationAfter(records.get(storeKeys.incarnation) ?? '', randomHex));
-  // The runs belong to the incarnation.
+  // The runs belong to the former incarnation.
   records.delete(storeKeys.runs);
   records.set(storeKeys.format, records.get(storeKeys.format) ?? String(formatVersion));
   records.set(storeKeys.revision, records.get(storeKeys.revision) ?? '0');

@@ -1,5 +1,6 @@
 /**
- * What an older copy of the data undoes in a secured registry; the last sentences of a warning.
+ * The last sentences of a warning about an older copy of a secured registry: which changes of keys and rights the
+ * copy undoes.
  *
  * @see [decision 103](../../../docs/decisions/103-restored-keys-and-rights.md)
  */

@@ -1,4 +1,3 @@
-import { ClerkError } from '../../core/errors.js';
 import { limits } from '../../protocol/limits.js';
 import type { EndpointMessage, SearchResponse } from '../../protocol/lookup-messages.js';
 import type { NameVisibility } from '../ports.js';
@@ -8,49 +7,92 @@ import type { ServiceRegistrations } from './state/name-entry.js';
 import type { NamingState } from './state/naming-state.js';
 import { endpointBytes, isStarting } from './state/record-codec.js';
 
-/** Greatest cost of a search; 1 is about a microsecond. */
-const maxCost = 500_000;
-/** Longer values are compared only after the JSON was parsed, because the text search may take length × length. */
+/** Maximum cost of a page; a cost of 1 is about a microsecond. */
+const maxCostPerPage = 500_000;
+/**
+ * Maximum length of a text that is searched in JSON. Longer values are compared after parsing, because a text search
+ * may need quadratic time.
+ */
 const maxSearchedLength = 64;
 
+interface SearchOptions {
+  readonly glob: string;
+  /** Required values by key; a key is `id`, `zone`, `host`, `version` or the name of an attribute. */
+  readonly filter: Readonly<Record<string, string>>;
+  readonly after: string | undefined;
+  readonly isVisible?: NameVisibility | undefined;
+}
+
+type SearchPage = Pick<SearchResponse, 'entries' | 'next'>;
+
 /**
- * Finds endpoints in the services whose names match a glob. Each endpoint has all values in `filter`. Omits endpoints
- * that are starting. Yields the cost of each part of the work.
+ * Finds the endpoints that have all values of the filter, in services whose names match a glob. Reads services in
+ * order of their names, from the first one after `after`. Omits endpoints that are starting. Yields the cost of each
+ * part of the work.
  *
- * @param now - monotonic clock, whose time is recorded as that at which the endpoints were shown
- * @param text - glob
- * @param filter - required values by key; a key is `zone`, `host`, `version` or the name of an attribute
- * @throws {@link ClerkError} `LIMIT_EXCEEDED` when more than 1,000 services have a matching endpoint, or the matching
- *   endpoints are larger than the largest service, or the search reads too many names and endpoints
+ * A page ends after 1,000 services, after half a second of work, or before it exceeds the maximum size of one
+ * service.
+ *
+ * @param now - monotonic clock; its time is recorded as the time at which the endpoints were shown
  * @see [Naming N7](../../../docs/background.md#n7)
  */
-export function* searchEndpoints(
+export function* searchPage(
   state: NamingState,
   now: () => number,
-  text: string,
-  filter: Readonly<Record<string, string>>,
-  isVisible?: NameVisibility,
-): Generator<number, SearchResponse['entries']> {
-  const entries: { name: string; endpoints: EndpointMessage[] }[] = [];
+  { glob, filter, after, isVisible }: SearchOptions,
+): Generator<number, SearchPage> {
+  const entries: { name: string; endpoints: readonly EndpointMessage[] }[] = [];
   const shown: ServiceRegistrations[] = [];
+  const matching = endpointMatcher(state, filter);
   let bytes = 0;
   let cost = 0;
+  let next = after;
+  let hasMore = false;
+  for (const { name, matches } of scanNames(state, parseRootedGlob(state, glob), after)) {
+    hasMore = cost > maxCostPerPage;
+    if (hasMore) break;
+    yield 3;
+    cost += 3;
+    const service = matches && isVisible?.(name) !== false ? state.entries.get(name)?.service : undefined;
+    if (service !== undefined) {
+      const found = yield* matching(name);
+      cost += found.cost;
+      if (found.endpoints.length > 0) {
+        const size = found.bytes + name.length;
+        const isFull = entries.length >= limits.maxBatch || bytes + size > limits.maxServiceBytes;
+        hasMore = isFull && entries.length > 0;
+        if (hasMore) break;
+        bytes += size;
+        service.endpointsShownAt = now();
+        shown.push(service);
+        entries.push({ name, endpoints: found.endpoints });
+      }
+    }
+    next = name;
+  }
+  for (const service of shown) service.endpointsShownAt = now();
+  return { entries, next: hasMore ? (next ?? null) : null };
+}
+
+interface MatchingEndpoints {
+  readonly endpoints: readonly EndpointMessage[];
+  readonly bytes: number;
+  readonly cost: number;
+}
+
+function endpointMatcher(
+  state: NamingState,
+  filter: Readonly<Record<string, string>>,
+): (name: string) => Generator<number, MatchingEndpoints> {
   const wanted = Object.entries(filter);
   const jsonParts = wanted
     .map(([key, value]) => `${JSON.stringify(key)}:${JSON.stringify(value)}`)
     .filter(({ length }) => length <= maxSearchedLength);
-  for (const { name, matches } of scanNames(state, parseRootedGlob(state, text), undefined)) {
-    yield 3;
-    cost += 3;
-    if (cost > maxCost)
-      throw new ClerkError(
-        'LIMIT_EXCEEDED',
-        `The search reads too many names and endpoints; search with a narrower glob than ${text}`,
-      );
-    if (!matches || !state.entries.has(name) || isVisible?.(name) === false) continue;
+  return function* (name) {
     const endpoints: EndpointMessage[] = [];
-    const service = state.entries.get(name)?.service;
-    const health = visibleHealth(service);
+    let bytes = 0;
+    let cost = 0;
+    const health = visibleHealth(state.entries.get(name)?.service);
     for (const registration of state.endpoints(name)) {
       if (isStarting(registration.json)) continue;
       const endpointCost = 1 + registration.json.length / 50;
@@ -61,28 +103,13 @@ export function* searchEndpoints(
       const endpoint = JSON.parse(visibleEndpointJson(registration, health)) as EndpointMessage;
       if (!wanted.every(([key, value]) => valueOf(endpoint, key) === value)) continue;
       endpoints.push(endpoint);
-      bytes += endpointBytes(endpoint.id, registration.json) + (endpoints.length === 1 ? name.length : 0);
-      if (bytes > limits.maxServiceBytes)
-        throw new ClerkError(
-          'LIMIT_EXCEEDED',
-          `The matching endpoints have more than ${limits.maxServiceBytes} bytes of JSON; search with a narrower glob than ${text}, or with more filters`,
-        );
+      bytes += endpointBytes(endpoint.id, registration.json);
     }
-    if (service === undefined || endpoints.length === 0) continue;
-    if (entries.length >= limits.maxBatch)
-      throw new ClerkError(
-        'LIMIT_EXCEEDED',
-        `More than ${limits.maxBatch} services have a matching endpoint; search with a narrower glob than ${text}`,
-      );
-    service.endpointsShownAt = now();
-    shown.push(service);
-    entries.push({ name, endpoints });
-  }
-  for (const service of shown) service.endpointsShownAt = now();
-  return entries;
+    return { endpoints, bytes, cost };
+  };
 }
 
 function valueOf(endpoint: EndpointMessage, key: string): string | null | undefined {
-  if (key === 'zone' || key === 'host' || key === 'version') return endpoint[key];
+  if (key === 'id' || key === 'zone' || key === 'host' || key === 'version') return endpoint[key];
   return Object.hasOwn(endpoint.attributes, key) ? endpoint.attributes[key] : undefined;
 }

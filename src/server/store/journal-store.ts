@@ -12,14 +12,14 @@ import { StoreLifecycle } from './store-lifecycle.js';
 export interface JournalStoreOptions {
   readonly openFolder: OpenDataFolder;
   readonly randomHex: (bytes: number) => string;
-  /** A checkpoint is written when the journal has this length. Default 8 MiB. */
+  /** Minimum length of the journal before a checkpoint is written, in bytes. Default 8 MiB. */
   readonly minCheckpointBytes?: number;
 }
 
 const defaultMinCheckpointBytes = 8 * 1024 * 1024;
-/** `recover` rejects until the disk has this space, so that the next writes do not fail again. */
+/** `recover` rejects until the disk has this free space, in bytes, so that the next writes do not fail again. */
 const minFreeBytes = 64 * 1024;
-/** Other work of this process runs between two parts of a checkpoint. */
+/** Number of records in a part of a checkpoint. Other work runs between two parts. */
 const recordsPerPart = 500;
 
 export const readme = `This folder contains the data of a binding-clerk registry. Each file is needed, and no file may be
@@ -30,8 +30,8 @@ When the registry refuses the folder as damaged: clerk salvage THIS-FOLDER --to 
 
 /**
  * A store in a folder. Each write appends a batch to a journal, and resolves when the batch is on disk. When the
- * journal is long, a checkpoint with all records replaces the beginning of the journal. After a failed write, every
- * later write fails until `recover` has resolved. Only one server at a time can open the folder.
+ * journal is long, a checkpoint with all records replaces its older part. After a failed write, every later write
+ * fails until `recover` has resolved. Only one server at a time can open the folder.
  *
  * `load` creates a missing folder, and rejects with a {@link ClerkError}:
  *
@@ -101,18 +101,18 @@ class JournalStore implements Store {
     const endWrite = this.#lifecycle.beginWrite();
     try {
       const journal = this.#journal;
-      // The store has no journal before `load` finishes and after `load` fails.
+      // There is no journal before `load` has finished, or if `load` has failed.
       if (journal === undefined)
         throw new ClerkError('CONFIG_INVALID', `${this.#subject} is not open; wait for load() first`);
       const frame = encodeRecords(changes);
       await journal.append(frame);
       this.#journalBytes += frame.length;
       this.#apply(changes);
-      // The changes are saved, so only the next write may fail.
+      // If the checkpoint fails, this write still succeeds, because its changes are saved. The next write fails.
       if (this.#isCheckpointDue())
         await this.#beginCheckpoint(journal).catch((error: unknown) => this.#fail(error));
     } catch (error) {
-      // The changes may or may not be on disk, so every later write must fail until they are removed.
+      // The changes may be on disk, so every later write must fail until `recover` has removed them.
       throw this.#fail(error);
     } finally {
       endWrite();
@@ -166,7 +166,7 @@ class JournalStore implements Store {
   async #beginCheckpoint(journal: Journal): Promise<void> {
     const number = await journal.rotate();
     const headerChecksum = journal.end.checksum;
-    // Strings are immutable, so the two arrays are a snapshot of the records.
+    // The copied arrays are a snapshot of the records, because strings are immutable.
     const [keys, values] = [[...this.#records.keys()], [...this.#records.values()]];
     const replacedBytes = this.#journalBytes;
     this.#checkpoint = journal
@@ -176,7 +176,7 @@ class JournalStore implements Store {
         this.#journalBytes -= replacedBytes;
         journal.setBase(number);
       })
-      // The older files stay. The next checkpoint follows when the journal is twice as long.
+      // After a failure, the older files stay. The next attempt follows when the journal is twice as long.
       .catch(() => void (this.#checkpointBytes = this.#journalBytes))
       .finally(() => (this.#checkpoint = undefined));
   }

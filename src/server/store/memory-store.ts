@@ -4,8 +4,8 @@ import { StoreLifecycle } from './store-lifecycle.js';
 /**
  * A store in memory, for tests and embedded servers.
  *
- * @param records - the stored records; later stores can load the same map. Default: an empty store that discards
- *   writes.
+ * @param records - the stored records. Another store can load the same map later. Default: an empty store that
+ *   discards writes.
  */
 export function memoryStore(records?: Map<string, string>): Store {
   return new MemoryStore(records);
@@ -38,7 +38,7 @@ class MemoryStore implements Store {
   }
 
   async recover(): Promise<void> {
-    // A write to the memory fails only in the wrong order, and then changes nothing.
+    // There is nothing to recover: a write that fails has changed nothing.
   }
 
   async close(): Promise<void> {

@@ -1,13 +1,13 @@
 import { allocateFrame, frameHeaderBytes } from '../../core/journal/frame.js';
 import type { RecordChange } from '../ports.js';
 
-/** In a deletion, this number replaces the length of the value. */
+/** Marks a deletion, in place of the length of the value. */
 const deleted = 0xffff_ffff;
 const lengthsBytes = 8;
 
 /**
- * Encodes changes as the payload of a frame. Each change has the lengths of key and value, 4 bytes each, then the key
- * and the value in UTF-8.
+ * Encodes changes as the payload of a frame. A change consists of the lengths of key and value, 4 bytes each, and
+ * then the key and the value in UTF-8.
  */
 export function encodeRecords(changes: readonly RecordChange[]): Buffer {
   let maxBytes = 0;

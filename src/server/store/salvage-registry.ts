@@ -7,7 +7,7 @@ import { decodeRecords, encodeRecords } from './record-batch.js';
 
 export class RecordCollector implements SalvageVisitor {
   readonly records = new Map<string, string>();
-  /** Keys whose last value may be lost: batches after a lost batch change these keys. */
+  /** Keys that are changed by batches after a gap in the journal. Their last values are lost. */
   readonly lostKeys = new Set<string>();
 
   onCheckpoint(payload: Buffer): void {

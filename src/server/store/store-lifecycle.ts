@@ -1,6 +1,6 @@
 import { ClerkError } from '../../core/errors.js';
 
-/** Enforces the order of calls: one load, then one write at a time, then the close. */
+/** Checks the order of calls to a store: one `load`, then writes one at a time, then `close`. */
 export class StoreLifecycle {
   readonly #subject: string;
   #state: 'new' | 'loaded' | 'closed' = 'new';
@@ -27,7 +27,7 @@ export class StoreLifecycle {
     if (this.#isWriting)
       throw new ClerkError(
         'CONFIG_INVALID',
-        `${this.#subject} must have one write at a time; wait for the previous write`,
+        `${this.#subject} cannot run two writes at the same time; wait for the previous write`,
       );
     this.#isWriting = true;
     return () => (this.#isWriting = false);

@@ -8,14 +8,15 @@ interface ActiveCall {
 }
 
 /**
- * The calls that this process looks up or runs. A call stays active until its end is stored.
+ * The calls that this process looks up in the store, or runs. A call is active until its result is stored.
  *
- * After a failed write, the store may report an inactive call as running. Such a call does not run again.
+ * If the result could not be stored, the store reports the call as running although the call is not active. Such a
+ * call does not run again.
  */
 export class ActiveCalls {
   readonly #calls = new Map<string, ActiveCall>();
 
-  /** Must be followed by {@link lookupFinished}. */
+  /** Counts a lookup of a call in the store. {@link lookupFinished} must follow. */
   lookupStarted(id: string, createdAt: number): void {
     const active = this.#calls.get(id);
     if (active === undefined) this.#calls.set(id, { createdAt, lookups: 1, executions: 0, hasRun: false });
@@ -39,7 +40,7 @@ export class ActiveCalls {
     return isActive;
   }
 
-  /** Called after the end of the call was written, even if the write failed. */
+  /** Called after the attempt to write the result of the call, whether the write succeeded or failed. */
   executionEnded(id: string): void {
     const active = this.#calls.get(id);
     if (active === undefined) return;

@@ -1,7 +1,7 @@
 /** A body that is being received. */
 export interface ArrivingBody {
   received(bytes: number): void;
-  /** Called once, when the body is complete, has failed, or is no longer kept. */
+  /** Called once, when the body is complete, has failed, or is no longer buffered. */
   end(): void;
 }
 
@@ -12,9 +12,9 @@ interface Arrival {
 }
 
 /**
- * Limits the total size of request bodies that have not arrived completely. Above the limit, the body of the caller with
- * the most bytes is given up that has received nothing for the longest time. So a caller that stops many bodies before
- * their end takes no room of other callers.
+ * Limits the total size of request bodies that have not arrived completely. Above the limit, a body of the caller
+ * with the most bytes is cancelled: the body that has received no bytes for the longest time. A caller that leaves
+ * many bodies incomplete therefore takes no space from other callers.
  */
 export class ArrivingBodies {
   readonly #maxBytes: number;
@@ -27,7 +27,7 @@ export class ArrivingBodies {
     this.#maxBytes = maxBytes;
   }
 
-  /** @param cancel - called when the body is given up; {@link ArrivingBody.end} was then called */
+  /** @param cancel - called when the body is cancelled; the body then no longer counts */
   start(caller: string, cancel: () => void): ArrivingBody {
     const arrival: Arrival = { caller, cancel, bytes: 0 };
     let of = this.#callers.get(caller);

@@ -18,7 +18,7 @@ export interface BufferedBody {
  */
 export type BodyFailure = 'aborted' | 'too-large' | 'already-read' | 'no-room';
 
-/** Where the bytes of a body count until the body is complete. */
+/** The limit for incomplete bodies, and the caller for which the bytes of the body count. */
 export interface BodyRoom {
   readonly bodies: ArrivingBodies;
   readonly caller: string;
@@ -58,7 +58,7 @@ function isFullyReceived({ stream, complete }: NodeRequest): boolean {
   return stream === undefined ? complete === true : stream.readableEnded;
 }
 
-/** Reads a body that has arrived completely. Returns it to the request before the request can emit 'end'. */
+/** Reads a body that has arrived completely. Puts the body back into the request before the request can emit 'end'. */
 function peekBody(request: NodeRequest, maxBytes: number): BufferedBody | BodyFailure {
   if (request.readableLength > maxBytes) return 'too-large';
   const bytes =
@@ -112,14 +112,14 @@ function bufferArrivingBody(
         chunks.push(chunk);
         arriving.received(chunk.byteLength);
       }
-      // The connection stays open for a while, so that the client can receive the response 413.
+      // The connection stays open for 1 MiB more, so that the client can receive the response 413.
       if (size > maxBytes + maxIgnoredBytes) (stream ?? request).destroy();
     };
     const onEnd = (): void => {
       if (state === 'failed') discard();
       if (state !== 'reading') return;
-      // An HTTP/2 client that aborts may end the stream first and reset it afterwards. Only without a reset is the
-      // body complete.
+      // An HTTP/2 client that aborts may end the stream first and reset it afterwards. The body is complete only if
+      // no reset follows.
       if (stream === undefined) finish();
       else clock.afterPendingIo(finish);
     };

@@ -1,13 +1,13 @@
 import type { StoreUsage } from '../../core/idempotency-store.js';
 
 const secondMs = 1_000;
-/** A caller may have stored at most this multiple of the calls that still fit. */
+/** Maximum number of stored calls of one caller, as a multiple of the free places in the store. */
 const freeMultiple = 3;
 
 /**
- * Counts the stored calls of each caller. A caller may use three times the free part of a store: alone at most three
- * quarters of the store, together with nine other greedy callers a thirtieth. So there is always room for a caller with
- * few calls.
+ * Counts the stored calls of each caller. A caller may have three times as many calls as the store has free places.
+ * One caller alone thus gets at most three quarters of the store. Ten callers that store all they can get a tenth
+ * each, and a thirtieth stays free for other callers.
  */
 export class CallShares {
   /** By caller, then by the second in which the calls were created. */
@@ -38,7 +38,10 @@ export class CallShares {
     this.#change(caller, -1);
   }
 
-  /** Forgets calls created before `createdBefore`, in ms since 1970, except those of the last second before it. */
+  /**
+   * No longer counts calls created before `createdBefore` (in ms since 1970). Calls are counted per second, so calls
+   * in the second of `createdBefore` still count.
+   */
   expire(createdBefore: number): void {
     const firstSecond = Math.floor(createdBefore / secondMs);
     for (const [caller, seconds] of this.#counts)

@@ -9,12 +9,14 @@ import { ClerkError } from '../../core/errors.js';
 import { CallShares } from './call-shares.js';
 
 /**
- * A store in which no caller takes the room of all others. Without `usage` of the store, or a known caller, no share is
- * kept. The calls of earlier processes count for no caller.
+ * A store that limits each caller to a share of the places, so that one caller cannot fill the store. Without the
+ * method `usage` of the store, or for an unknown caller, this limit does not apply. The calls of earlier processes
+ * count for no caller.
  */
 export class FairCalls implements IdempotencyStore {
   readonly isDurable: boolean;
   readonly scope: string | undefined;
+  readonly find?: (id: string) => Promise<CallLookup | undefined>;
   readonly #store: IdempotencyStore;
   readonly #shares = new CallShares();
   /** The caller of each call that has begun and not ended. */
@@ -24,6 +26,7 @@ export class FairCalls implements IdempotencyStore {
     this.#store = store;
     this.isDurable = store.isDurable;
     this.scope = store.scope;
+    if (store.find !== undefined) this.find = (id) => store.find?.(id) ?? Promise.resolve(undefined);
   }
 
   usage(): StoreUsage | undefined {
@@ -34,7 +37,10 @@ export class FairCalls implements IdempotencyStore {
     await this.#store.open?.();
   }
 
-  /** @throws {@link ClerkError} `LIMIT_EXCEEDED` also when the caller has used its share */
+  /**
+   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the store is full, or when the caller has used its share and the
+   *   store does not find the call
+   */
   async begin(call: CallRecord): Promise<CallLookup> {
     const { id, caller, createdAt } = call;
     const usage = this.usage();
@@ -44,7 +50,7 @@ export class FairCalls implements IdempotencyStore {
       if (found !== undefined) return found;
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `A caller has used its share of the store of ${usage.maxCalls} calls; raise maxCalls or shorten windowMs`,
+        `One caller has used its share of the idempotency store of ${usage.maxCalls} calls; raise maxCalls or shorten windowMs`,
       );
     }
     // Counted before the call is stored, because many calls of one caller may begin at once.

@@ -15,7 +15,7 @@ export class HandlerExecution {
   #hasEnded = false;
   #lastWrite: Promise<void> = Promise.resolve();
 
-  /** @param onEnded - called once, when the first end of the call was written, or the write has failed */
+  /** @param onEnded - called once, when the first result of the call was written, or that write has failed */
   constructor(id: string, store: IdempotencyStore, logger: Logger, onEnded: () => void) {
     this.#id = id;
     this.#store = store;

@@ -10,6 +10,7 @@ import { isClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { responseHeaders, callIdPattern } from '../../protocol/call-headers.js';
 import { fairCallsOf } from './fair-calls.js';
+import { findBegun, undatedKey, type UndatedKey } from './undated-key.js';
 import { ArrivingBodies } from './arriving-bodies.js';
 import { RetentionWindow } from './retention-window.js';
 import { fingerprintOf, type FingerprintInput, type Digest } from './fingerprint.js';
@@ -36,14 +37,22 @@ export interface ValidKey {
   readonly createdAt: number;
   /** Undefined if the caller is unknown. */
   readonly caller: string | undefined;
-  /** What identifies the sender in each of its retries. Another sender gets no stored response. Default: nothing. */
+  /**
+   * The principal and the header `authorization` of the request. A request with other values gets no stored response.
+   * Default: none.
+   */
   readonly sender?: readonly string[];
+  /** A second id under which the store may have the call. Only for a key without creation time. */
+  readonly earlier?: UndatedKey['earlier'];
 }
 
 /** Expired calls are removed at an interval of a hundredth of `windowMs`, within these bounds. */
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
-/** A full store keeps calls at least for this time. Retries of a clerk arrive within the timeout of their call. */
+/**
+ * Minimum time for which a full store keeps a call, in ms. The retries of a clerk arrive within the timeout of their
+ * call.
+ */
 const minKeptMs = 60_000;
 const roomIntervalMs = 1_000;
 /** Maximum total size of request bodies that have not arrived completely. */
@@ -63,13 +72,13 @@ export class IdempotencyGuard {
   readonly #options: IdempotencyGuardOptions;
   readonly #retention: RetentionWindow;
   readonly #activeCalls: ActiveCalls;
-  /** The store, with a share for each caller. The primary of a cluster keeps the shares of its workers. */
+  /** The store, with a limit for each caller. In a cluster worker, the primary applies the limits. */
   readonly #calls: IdempotencyStore;
   #activity: ActivityMeter | undefined;
   #nextCleanupAt: number;
   #hasWarned = false;
   #isNearlyFull = false;
-  /** Calls are kept for this time, which is shorter than the window while the store is full. */
+  /** Calls are kept for this time, in ms. It is shorter than the window while the store is full. */
   #keptMs: number;
   #nextRoomAt = -Infinity;
   #makingRoom: Promise<boolean> | undefined;
@@ -106,9 +115,9 @@ export class IdempotencyGuard {
   }
 
   /**
-   * Checks the idempotency key and the header `clerk-instance`. Returns a response if they are rejected.
+   * Checks the idempotency key and the header `clerk-instance`. Returns a response if one of them is rejected.
    *
-   * @param caller - who sent the request, if known
+   * @param caller - the sender of the request, if known
    */
   validateKey(id: string, instance: string | undefined, caller?: string): ValidKey | StoredResponse {
     const digits = callIdPattern.exec(id)?.[1];
@@ -135,26 +144,54 @@ export class IdempotencyGuard {
       : { id, createdAt, caller };
   }
 
+  /**
+   * Returns the ids of a key that no clerk has created, such as a UUID. Its retention window begins with its first
+   * request.
+   */
+  undatedKey(key: string, caller?: string): ValidKey {
+    const { digest, clock, windowMs } = this.#options;
+    return { ...undatedKey(digest, key, clock.wallNow(), windowMs), caller };
+  }
+
   /** Stores a new call and returns its execution, or returns the response to send. Never rejects. */
   async begin(
-    { id, createdAt, caller, sender = [] }: ValidKey,
+    { id, createdAt, caller, sender = [], earlier }: ValidKey,
     request: FingerprintInput,
   ): Promise<HandlerExecution | StoredResponse> {
-    const { digest, logger } = this.#options;
     void this.#cleanUp();
-    const fingerprint = fingerprintOf(digest, request, sender);
+    const { digest } = this.#options;
+    const call = { id, createdAt, fingerprint: fingerprintOf(digest, request, sender), owner: this.#owner };
+    const record = caller === undefined ? call : { ...call, caller };
+    if (earlier !== undefined) {
+      const known = await this.#lookUp({ ...record, ...earlier }, (each) => findBegun(this.#calls, each));
+      if (known !== undefined) return known;
+    }
+    const result = await this.#lookUp(record, (each) => this.#beginOrMakeRoom(each));
+    return result as NonNullable<typeof result>;
+  }
+
+  /** @returns undefined if `find` found nothing */
+  async #lookUp(
+    call: CallRecord,
+    find: (call: CallRecord) => Promise<CallLookup | undefined>,
+  ): Promise<HandlerExecution | StoredResponse | undefined> {
+    const { logger } = this.#options;
+    const { id, createdAt, fingerprint } = call;
     let found: CallLookup | undefined;
     let isActive: boolean;
     this.#activeCalls.lookupStarted(id, createdAt);
     try {
-      const call = { id, createdAt, fingerprint, owner: this.#owner };
-      found = await this.#beginOrMakeRoom(caller === undefined ? call : { ...call, caller });
+      found = await find(call);
     } catch (error) {
       return this.#storeFailed(error);
     } finally {
       isActive = this.#activeCalls.lookupFinished(id, found?.state === 'new');
     }
-    this.#hasWarned = false;
+    if (found === undefined) return undefined;
+    if (found.state === 'new' && this.#hasWarned) {
+      this.#hasWarned = false;
+      logger.info('Idempotency keys can be stored again, so requests with a key are accepted again');
+    }
     this.#checkUsage();
     if (found.state === 'new')
       return new HandlerExecution(id, this.#calls, logger, () => this.#activeCalls.executionEnded(id));
@@ -215,7 +252,7 @@ export class IdempotencyGuard {
    */
   #isAbandoned(owner: string, isActive: boolean): boolean {
     const { incarnation, store } = this.#options;
-    // The primary has already ended the calls of dead workers.
+    // The primary has already stored the calls of dead workers as interrupted.
     if (store instanceof WorkerCalls) return false;
     const [instance = '', ownerIncarnation] = owner.split(' ');
     if (ownerIncarnation === incarnation && isActive) return false;

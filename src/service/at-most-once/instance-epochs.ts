@@ -20,6 +20,8 @@ interface KnownEpochs {
 
 /** Maximum number of stored incarnations per instance: the first one and the latest ones. */
 const maxIncarnations = 8;
+/** Maximum number of stored instances. A process gets a new instance each time it advertises without a fixed id. */
+const maxInstances = 1_000;
 
 /**
  * The instances of this process, with the epochs of their registrations. A request is for this process if its target
@@ -29,12 +31,14 @@ const maxIncarnations = 8;
  * @see [C3.7](../../../docs/guarantees.md#c3-7)
  */
 export class InstanceEpochs {
-  /** By instance id. Empty until the registry has assigned an epoch. */
+  /** By instance id. The list is empty until the registry has assigned an epoch. */
   readonly #known = new Map<string, KnownEpochs[]>();
 
   add(id: string, epoch?: number, incarnation?: string): void {
     const known = this.#known.get(id) ?? [];
     this.#known.set(id, known);
+    const [oldest] = this.#known.keys();
+    if (this.#known.size > maxInstances && oldest !== undefined) this.#known.delete(oldest);
     if (epoch === undefined) return;
     const last = known.at(-1);
     const isSame = last?.incarnation === undefined || incarnation === undefined;
@@ -47,7 +51,7 @@ export class InstanceEpochs {
     if (known.length > maxIncarnations) known.splice(1, 1);
   }
 
-  /** The first advertised instance; empty before the first advertisement. */
+  /** Id of the first advertised instance; empty before the first advertisement. */
   get id(): string {
     return this.#known.keys().next().value ?? '';
   }

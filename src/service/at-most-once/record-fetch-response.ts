@@ -3,7 +3,7 @@ import { StoredHeaders } from './stored-headers.js';
 import type { HandlerExecution } from './handler-execution.js';
 import { BoundedBuffer } from './bounded-buffer.js';
 
-/** Maximum time for which a response is read after the client has closed the connection. */
+/** Maximum time for which a response is read after the client has closed the connection, in ms. */
 const maxReadOnMs = 60_000;
 
 /**

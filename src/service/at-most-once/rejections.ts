@@ -74,11 +74,17 @@ export const rejections = {
       'CONFIG_INVALID',
       'The idempotency key must be the creation time in ms since 1970 as 13 or 14 digits, a hyphen, and 128 random bits as 32 lower-case hexadecimal digits; send one clerk-call-id header',
     ),
+  malformedIdempotencyKey: () =>
+    notExecuted(
+      400,
+      'CONFIG_INVALID',
+      'The header idempotency-key must be 1 to 255 printable ASCII characters, in double quotes or without; send one idempotency-key header',
+    ),
   malformedInstance: () =>
     notExecuted(
       400,
       'CONFIG_INVALID',
-      'The header clerk-instance must be an instance id of 1 to 128 printable ASCII characters, a space, and an epoch, which the incarnation of the registry may follow; send one clerk-instance header',
+      'The header clerk-instance must be an instance id of 1 to 128 printable ASCII characters, a space, an epoch, and optionally a space and the incarnation of the registry; send one clerk-instance header',
     ),
   bodyTooLarge: (maxBytes: number) =>
     notExecuted(
@@ -90,7 +96,7 @@ export const rejections = {
     notExecuted(
       503,
       'LIMIT_EXCEEDED',
-      'The request bodies that this service is receiving exceed their total limit, and this body has made the least progress; send the request again',
+      'The request bodies that this service is receiving exceed their total limit, so the service no longer reads this body; send the request again',
       { retryAfterSeconds: 1 },
     ),
   bodyIncomplete: () =>
@@ -108,13 +114,13 @@ export const rejections = {
   keyExpired: (ageMs: number, windowMs: number) =>
     keyTooOld(ageMs, `which is more than the retention window of ${formatDuration(windowMs)}`),
   keyForgotten: (ageMs: number) => keyTooOld(ageMs, 'and the records of such old calls were removed'),
-  /** @param upMs - time since this process began to accept keys */
+  /** @param upMs - time since this process began to accept keys, in ms */
   keyPredatesStore: (ageMs: number, upMs: number) =>
     keyTooOld(
       ageMs,
       `and this service, which stores calls in memory, started only ${formatDuration(upMs)} ago`,
     ),
-  /** @param aheadMs - how far the creation of the key lies in the future */
+  /** @param aheadMs - how far the creation of the key lies in the future, in ms */
   keyFromFuture: (aheadMs: number) =>
     notExecuted(
       410,

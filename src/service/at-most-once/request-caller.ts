@@ -1,6 +1,6 @@
 import type { NodeRequest } from './node-types.js';
 
-/** The caller at every loopback address and Unix socket of this host. */
+/** The caller of all requests that arrive from a loopback address or through a Unix socket. */
 const localCaller = 'local';
 
 /**

@@ -1,6 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 
-/** Maximum time by which the creation of a key may lie in the future. */
+/** Maximum time by which the creation of a key may lie in the future, in ms. */
 export const maxClockSkewMs = 5 * 60_000;
 
 /**
@@ -41,8 +41,8 @@ export class RetentionWindow {
   /**
    * Calls created before the returned time (in ms since 1970) are rejected by age, so their records may be removed.
    *
-   * @param keptMs - time for which calls are kept, at most the window. A store that removes calls of a shorter time
-   * rejects them itself
+   * @param keptMs - time for which calls are kept, at most the window. A store that removes calls earlier than the
+   * window ends rejects their keys itself
    */
   expiredBefore(keptMs = this.#windowMs): number {
     const now = this.#clock.now();

@@ -1,6 +1,6 @@
 import { responseHeaders } from '../../protocol/call-headers.js';
 
-/** Not stored, because they concern one connection (RFC 9110, section 7.6.1) or one point in time. */
+/** Headers that are not stored, because they concern one connection (RFC 9110, section 7.6.1) or one point in time. */
 const notStored = new Set([
   'connection',
   'keep-alive',

@@ -1,18 +1,20 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { ClerkError } from '../../core/errors.js';
-import type { IdempotencyStore } from '../../core/idempotency-store.js';
+import type { IdempotencyStore, StoredResponse } from '../../core/idempotency-store.js';
 import type { Logger } from '../../core/logger.js';
 import type { Clock } from '../../core/clock.js';
 import { callHeaders, callIdPattern, probeUserAgent } from '../../protocol/call-headers.js';
 import { countCall } from './handler-activity.js';
 import { handleFetchCall, toFetchResponse } from './fetch-handler.js';
+import { parseIdempotencyKey } from './undated-key.js';
 import type { Digest } from './fingerprint.js';
-import { IdempotencyGuard } from './idempotency-guard.js';
+import { IdempotencyGuard, type ValidKey } from './idempotency-guard.js';
 import { handleNodeCall, sendResponse } from './node-handler.js';
 import type { NodeRequest, NodeResponse } from './node-types.js';
 import { addressCaller } from './request-caller.js';
 import { readHandlerArguments } from '../handler-arguments.js';
 import { toAtMostOnceConfig, type AtMostOnceOptions } from './options.js';
+import { rejections } from './rejections.js';
 
 /** A handler of `node:http` requests and responses. */
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => unknown;
@@ -31,7 +33,10 @@ export interface WrapHandlerOptions {
   readonly logger: Logger;
   readonly incarnation: string;
   readonly createStore: () => IdempotencyStore;
-  /** Returns the principal whose ticket a request has; undefined without a ticket. Default: no request has a ticket. */
+  /**
+   * Returns the principal that the ticket of a request states; undefined without a ticket. Default: no request has a
+   * ticket.
+   */
   readonly principalOf?: (request: object) => string | undefined;
 }
 
@@ -39,7 +44,7 @@ type Handler = (...args: unknown[]) => unknown;
 
 const guards = new WeakMap<object, IdempotencyGuard>();
 
-/** A wrapper of a handler that `atMostOnce` has wrapped can be passed to `advertise` in its place. */
+/** Lets `advertise` accept `wrapper` in place of `handler`, if `atMostOnce` returned `handler`. */
 export function shareGuard(handler: object, wrapper: object): void {
   const guard = guards.get(handler);
   if (guard !== undefined) guards.set(wrapper, guard);
@@ -49,7 +54,7 @@ export function guardOf(handler: unknown): IdempotencyGuard | undefined {
   return typeof handler === 'function' ? guards.get(handler) : undefined;
 }
 
-/** Wraps a handler with an idempotency guard. The arguments of each call show whether the handler is fetch-style. */
+/** Wraps a handler with an idempotency guard. The arguments of each request show whether the handler is fetch-style. */
 export function wrapHandler(
   handler: Handler,
   options: AtMostOnceOptions,
@@ -77,28 +82,34 @@ export function wrapHandler(
     return countCall(activity, response, () => run(args, headers, handle));
   }
 
-  function run(
-    args: readonly unknown[],
-    { id, instance, isFetch, authorization }: InboundCallHeaders,
-    handle: () => unknown,
-  ): unknown {
-    if (id === undefined) return handle();
+  function run(args: readonly unknown[], headers: InboundCallHeaders, handle: () => unknown): unknown {
+    const { isFetch, authorization } = headers;
+    if (headers.id === undefined && headers.key === undefined) return handle();
     const principal = runtime.principalOf?.(args[0] as object);
     const sender = [
       ...(principal === undefined ? [] : [`principal ${principal}`]),
       ...(authorization === undefined ? [] : [`authorization ${authorization}`]),
     ];
     if (isFetch) {
-      const key = guard.validateKey(id, instance, principal);
+      const key = keyOf(headers, principal);
       if ('status' in key) return Promise.resolve(toFetchResponse(key));
       return handleFetchCall(guard, { ...key, sender }, args[0] as Request, config, runtime.clock, handle);
     }
     const [request, response] = args as [NodeRequest, NodeResponse];
-    const key = guard.validateKey(id, instance, principal ?? addressCaller(request));
+    const key = keyOf(headers, principal ?? addressCaller(request));
     if (!('status' in key))
       return handleNodeCall(guard, { ...key, sender }, [request, response], config, runtime.clock, handle);
     sendResponse(response, key);
     return undefined;
+  }
+
+  function keyOf({ id, key = '', instance }: InboundCallHeaders, caller?: string): ValidKey | StoredResponse {
+    if (id !== undefined) return guard.validateKey(id, instance, caller);
+    const text = parseIdempotencyKey(key);
+    if (text === undefined) return rejections.malformedIdempotencyKey();
+    return callIdPattern.test(text)
+      ? guard.validateKey(text, instance, caller)
+      : guard.undatedKey(text, caller);
   }
   guards.set(wrapped, guard);
   return wrapped;
@@ -107,7 +118,10 @@ export function wrapHandler(
 interface InboundCallHeaders {
   readonly isFetch: boolean;
   readonly isProbe: boolean;
+  /** Value of `clerk-call-id`. */
   readonly id: string | undefined;
+  /** Value of `Idempotency-Key`. */
+  readonly key: string | undefined;
   readonly instance: string | undefined;
   readonly authorization: string | undefined;
 }
@@ -116,17 +130,8 @@ function readCallHeaders(args: readonly unknown[]): InboundCallHeaders {
   const { isFetch, header } = readHandlerArguments(args, 'atMostOnce()');
   const isProbe = header('user-agent') === probeUserAgent;
   return {
-    ...{ isFetch, isProbe, id: readKey(header), instance: header(callHeaders.instance) },
+    ...{ isFetch, isProbe, id: header(callHeaders.callId), key: header(callHeaders.idempotencyKey) },
+    instance: header(callHeaders.instance),
     authorization: header('authorization'),
   };
-}
-
-/**
- * Ignores an `Idempotency-Key` without the form of a `clerk-call-id`, because the handler may use this key itself.
- */
-function readKey(header: (name: string) => string | undefined): string | undefined {
-  const id = header(callHeaders.callId);
-  if (id !== undefined) return id;
-  const key = header(callHeaders.idempotencyKey)?.replace(/^"(.*)"$/, '$1');
-  return key !== undefined && callIdPattern.test(key) ? key : undefined;
 }

@@ -3,7 +3,7 @@ import type { Clock } from '../../core/clock.js';
 import type { KeyPin } from '../../core/key-pin.js';
 import type { VerifiedTicket } from '../../tickets/ticket-verifier.js';
 
-/** Who calls, as the ticket of the request states. */
+/** The caller that the ticket of a request states. */
 export interface AuthenticatedCaller {
   /** The principal: an absolute name. */
   readonly principal: string;
@@ -17,13 +17,13 @@ export interface ConnectionTicketsOptions {
   readonly clock: Pick<Clock, 'now' | 'wallNow'>;
   /** Rejects when the ticket must not be accepted on a connection of this client. */
   readonly verify: (text: string, clientPin: KeyPin | undefined) => Promise<VerifiedTicket>;
-  /** After a change, accepted tickets are verified again. */
+  /** When this number changes, accepted tickets are verified again. */
   readonly version: () => number;
 }
 
 interface AcceptedTicket {
   readonly caller: AuthenticatedCaller;
-  /** On the monotonic clock, which does not jump. */
+  /** When the ticket is no longer accepted, on the monotonic clock, which does not jump. */
   readonly validUntil: number;
 }
 

@@ -10,15 +10,18 @@ import { nodeRequestOf } from './inbound-connection.js';
 export interface InboundExchange {
   /** Whether the handler returns its response. */
   readonly isFetch: boolean;
-  /** The Node request, or an object with the stream of the request. */
+  /** The Node request. For the event 'stream' of an HTTP/2 server, which has none: an object with the stream. */
   readonly nodeRequest: object;
   /** Objects by which `callerOf` finds the caller. */
   readonly subjects: readonly object[];
   readonly header: (name: string) => string | undefined;
-  /** Called before the handler is called later. Returns a function that is called immediately before the handler. */
+  /**
+   * Ignores errors of the connection while the ticket is verified. The returned function ends this, immediately
+   * before the handler is called.
+   */
   readonly hold: () => () => void;
   readonly isGone: () => boolean;
-  /** The result is the result of the wrapped handler. */
+  /** Sends the refusal. The wrapped handler returns the result. */
   readonly refuse: (response: StoredResponse) => unknown;
 }
 

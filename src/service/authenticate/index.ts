@@ -29,10 +29,10 @@ const authenticateRuntime = {
  * A ticket is verified once per connection, without asking the registry. The server must use TLS with
  * {@link Identity.tls}. With `atMostOnce`, write `authenticate(atMostOnce(handler))`.
  *
- * Node passes some requests to other listeners than that of the event `request`. Wrap these listeners too: `upgrade`
- * and `connect`, such as `server.on('upgrade', authenticate(onUpgrade, { identity }))`, and `stream` of an HTTP/2 server.
- * `advertise` with an identity warns of a listener of `upgrade` or `connect` that is not wrapped, if the listener of
- * `request` is.
+ * Node passes some requests to other listeners than the listener of `request`. Wrap these listeners too: `upgrade`
+ * and `connect`, such as `server.on('upgrade', authenticate(onUpgrade, { identity }))`, and `stream` of an HTTP/2
+ * server. If the listener of `request` is wrapped, `advertise` with an identity warns of each listener of `upgrade`
+ * or `connect` that is not wrapped.
  *
  * @example
  * ```ts
@@ -74,7 +74,7 @@ export function authenticate(handler: unknown, options: AuthenticateOptions = {}
 }
 
 /**
- * Returns who has sent a request, and with which rights.
+ * Returns the principal that has sent a request, with its rights.
  *
  * @param request - the request or HTTP/2 stream that the handler got from `authenticate`, not a request object of a
  *   framework

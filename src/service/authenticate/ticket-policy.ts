@@ -28,9 +28,9 @@ export interface TicketPolicyRuntime {
   readonly clock: Pick<Clock, 'wallNow'>;
   readonly keys: Pick<KeyTools, 'pinOfKey'>;
   readonly env: Readonly<Record<string, string | undefined>>;
-  /** Undefined: the identity that the environment states. */
+  /** For an undefined `source`, opens the identity that the environment states. */
   readonly openIdentity: (source: string | CredentialProvider | undefined) => Promise<Identity>;
-  /** Default: no registry has stated anything. */
+  /** The statements of registries. Default: none. */
   readonly knownRegistries?: KnownRegistries;
 }
 
@@ -41,13 +41,13 @@ const optionKeys = Object.keys({ identity: true, registryKey: true, service: tru
 
 /** Decides which tickets are accepted. */
 export interface TicketPolicy {
-  /** After a change, a ticket that was accepted before must be verified again. */
+  /** When this number changes, a ticket that was accepted before must be verified again. */
   readonly version: number;
   verify(text: string, clientPin: KeyPin | undefined): Promise<VerifiedTicket>;
 }
 
 /**
- * Opens the identity, if it is needed, with the first ticket.
+ * If the policy needs the identity, opens it when the first ticket arrives.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid, or the registry key or service is unknown
  */
@@ -109,7 +109,8 @@ function policyOf(
   const verifier = new TicketVerifier(presentKeys, keys, clock);
   const isOutdated = (incarnation: string, issuer: KeyPin): boolean =>
     knownRegistries.isOutdated(incarnation, issuer);
-  const isOwnService = (name: string): boolean => own.includes(name);
+  const isOwnService = (name: string): boolean =>
+    own.some((each) => each === name || knownRegistries.isMovedTo(each, name));
   return {
     get version() {
       return knownRegistries.version;
@@ -117,11 +118,19 @@ function policyOf(
     async verify(text, clientPin) {
       // The registry keys in an identity file change with the keys of the registry.
       if (pins === undefined) await identity?.current();
-      const ticket = await verifier.verify(text, { clientPin, isOwnService, isOutdated });
+      const ticket = await verifier.verify(text, {
+        clientPin,
+        isOutdated,
+        isOwnService: async (name) => {
+          // After a move, clients may learn the new name from the registry before the service does.
+          if (!isOwnService(name)) await knownRegistries.learnMoves();
+          return isOwnService(name);
+        },
+      });
       if (ticket.rights.includes('call')) return ticket;
       throw new ClerkError(
         'FORBIDDEN',
-        `The ticket of ${ticket.principal} does not contain the right call on ${ticket.service}`,
+        `The ticket of ${ticket.principal} does not contain the right call on ${ticket.service}; ask an operator to allow it`,
       );
     },
   };

@@ -1,4 +1,4 @@
-import type { Clock, Timer } from '../../core/clock.js';
+import { withTimeout, type Clock, type Timer } from '../../core/clock.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import type { IdentityTlsOptions } from '../../core/identity.js';
@@ -11,7 +11,7 @@ import { LoadReporter } from '../load-reporter.js';
 import { nameInstance } from '../instance-naming.js';
 import type { AdvertiseConfig, AdvertiseOptions } from '../options.js';
 import { isServer, untilListening, type ServerLike } from '../server-addresses.js';
-import type { WorkerPort } from './cluster-ports.js';
+import type { WorkerPort } from './cluster-messages.js';
 import type { PrimaryLink } from './primary-link.js';
 import { WorkerAdvertisement } from './worker-advertisement.js';
 import type { JoinRequest, JoinResponse } from './worker-coordinator.js';
@@ -21,15 +21,21 @@ export interface JoinClusterOptions {
   readonly link: PrimaryLink | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
-  /** May differ from the environment of the primary. */
+  /** The environment of this worker. It may differ from the environment of the primary. */
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly meter: EventLoopMeter;
+  readonly onMoved: (from: string, to: string) => void;
+  /** Returns a function that removes the source; undefined when nothing asks for moves. */
+  readonly addMoveSource: (ask: () => Promise<void>) => (() => void) | undefined;
 }
+
+/** Maximum time to wait for the primary, which asks the registry for moved names, in ms. */
+const maxMoveAnswerMs = 3_000;
 
 /** Interval between two load reports of a worker to the primary, in ms. */
 const loadReportMs = 1_000;
 
-/** A worker that has been idle for this time reports this to the primary. */
+/** A worker that has been idle for this time, in ms, reports to the primary that it is idle. */
 const idleReportMs = 250;
 
 /**
@@ -77,6 +83,8 @@ async function join(
     logger,
     env,
     meter,
+    onMoved,
+    addMoveSource,
     closers,
   }: Omit<JoinClusterOptions, 'port' | 'link'> & {
     readonly link: PrimaryLink;
@@ -105,6 +113,7 @@ async function join(
   const joined = (await link.request('join', request)) as JoinResponse;
   const setKey = (tls: IdentityTlsOptions): void => (server as unknown as SecureServer).setSecureContext(tls);
   if (joined.tls !== undefined) setKey(joined.tls);
+  for (const former of joined.formerNames) onMoved(former, joined.name);
   const busyReport = new BusyReport(link, joined.group, clock);
   const inFlight = new InFlightRequests(server, (count) => busyReport.update(count));
   closers.push(() => inFlight.close());
@@ -118,6 +127,11 @@ async function join(
     if (current !== undefined) void link.request('load', joined.group, current).catch(() => undefined);
   });
   closers.push(stopReports, () => load.close());
+  const removeMoveSource = addMoveSource(async () => {
+    const asked = link.request('learn-moves').then(() => undefined);
+    await withTimeout(clock, maxMoveAnswerMs, asked, () => new Error('Timed out')).catch(() => undefined);
+  });
+  if (removeMoveSource !== undefined) closers.push(removeMoveSource);
   return new WorkerAdvertisement({
     link,
     joined,
@@ -127,6 +141,7 @@ async function join(
     load,
     drainMs: config.drainMs,
     onKey: setKey,
+    onMoved,
     onEnded: () => {
       for (const close of closers.splice(0)) close();
     },

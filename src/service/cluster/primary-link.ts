@@ -1,6 +1,6 @@
 import { ClerkError } from '../../core/errors.js';
 import { decodeError } from '../../protocol/error-codec.js';
-import { messageKey, type PrimaryMessage, type WorkerPort, type WorkerSettings } from './cluster-ports.js';
+import { messageKey, type PrimaryMessage, type WorkerPort, type WorkerSettings } from './cluster-messages.js';
 
 interface PendingRequest {
   readonly resolve: (result: unknown) => void;
@@ -31,7 +31,13 @@ export class PrimaryLink {
         this.#port.send({ [messageKey]: 'request', sequence, operation, args });
       } catch (cause) {
         this.#pending.delete(sequence);
-        reject(new ClerkError('CLERK_CLOSED', 'The primary of this cluster worker has ended', { cause }));
+        reject(
+          new ClerkError(
+            'CLERK_CLOSED',
+            'The primary of this cluster worker has ended; end this worker, and start the program again',
+            { cause },
+          ),
+        );
       }
     });
   }

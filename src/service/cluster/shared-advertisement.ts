@@ -10,7 +10,7 @@ export interface SharedAddress {
   readonly isSecure: boolean;
 }
 
-/** The service has a key, or another key. The payload is `IdentityTlsOptions`. */
+/** Event: the key of the service was set or replaced. The payload is `IdentityTlsOptions`. */
 export const keyEvent = 'key';
 
 /** A worker that handles requests. In the primary, it counts as one request in flight. */
@@ -19,8 +19,8 @@ class BusyWorker extends EventEmitter {
 }
 
 /**
- * The listener that the workers share, as a server of the primary. Each busy worker counts as one request in flight,
- * so the primary drains until all workers are idle.
+ * Stands in for a server of the primary process; its socket is the listener that the workers share.
+ * Each busy worker counts as one request in flight, so the primary drains until all workers are idle.
  */
 export class SharedListener extends EventEmitter implements ServerLike {
   readonly listening = true;
@@ -68,6 +68,8 @@ export interface SharedAdvertisement {
   readonly listener: SharedListener;
   readonly advertisement: Promise<Advertisement>;
   readonly workers: Set<number>;
+  /** Names that the service had before it was moved. */
+  readonly formerNames: Set<string>;
   /** Last reported load of each worker. */
   readonly loads: Map<number, Load>;
 }
@@ -89,5 +91,6 @@ export const forwardedEvents: readonly (keyof AdvertisementEvents)[] = [
   'fenced',
   'suspected',
   'cleared',
+  'moved',
   'drained',
 ];

@@ -4,7 +4,7 @@ import { decodeCall, encodeCall } from './stored-calls-codec.js';
 
 /** The store of the primary, as its workers use it. Records which worker runs which call. */
 export class SharedCalls {
-  /** With a share for each caller of all workers. */
+  /** Limits each caller to a share of the places, over all workers. */
   readonly store: IdempotencyStore;
   readonly #isAlive: (worker: number) => boolean;
   readonly #running = new Map<number, Set<string>>();

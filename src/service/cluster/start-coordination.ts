@@ -3,7 +3,7 @@ import type { IdempotencyStore } from '../../core/idempotency-store.js';
 import { escapingLogger, type Logger } from '../../core/logger.js';
 import { toAtMostOnceConfig } from '../at-most-once/options.js';
 import { memoryCalls } from '../at-most-once/store/memory-idempotency-store.js';
-import type { PrimaryPort, WorkerSettings } from './cluster-ports.js';
+import type { PrimaryPort, WorkerSettings } from './cluster-messages.js';
 import { WorkerCoordinator, type WorkerCoordinatorOptions } from './worker-coordinator.js';
 
 /** Options of {@link coordinateWorkers}. An unknown key is an error. */
@@ -11,8 +11,9 @@ export interface CoordinateWorkersOptions {
   /** Store for the calls of all workers. Default: a new `memoryCalls()`. */
   readonly store?: IdempotencyStore;
   /**
-   * Instance id of all workers, which no other instance ever uses. A fixed id needs a durable store such as
-   * `diskCalls()`, and a durable store needs a fixed id. Default: a random id.
+   * The one instance id that all workers share. No other instance may ever use this id. With a durable store such as
+   * `diskCalls()`, set a fixed id, so that retries find their calls after a restart. A fixed id is rejected for a
+   * store in memory. Default: a random id.
    */
   readonly id?: string;
   /** Receives warnings and errors that cannot be thrown to a caller. Default: process warnings. */
@@ -26,7 +27,7 @@ const keys = Object.keys({ store: true, id: true, logger: true } satisfies Recor
 
 export interface CoordinationRuntime extends Pick<
   WorkerCoordinatorOptions,
-  'advertise' | 'guard' | 'logger'
+  'advertise' | 'guard' | 'learnMoves' | 'logger'
 > {
   readonly port: PrimaryPort;
   readonly wallNow: () => number;

@@ -19,6 +19,7 @@ export interface WorkerAdvertisementOptions {
   readonly load: LoadReporter;
   readonly drainMs: number;
   readonly onKey: (tls: IdentityTlsOptions) => void;
+  readonly onMoved: (from: string, to: string) => void;
   readonly onEnded: () => void;
 }
 
@@ -33,6 +34,7 @@ export class WorkerAdvertisement extends AdvertisementEmitter implements Adverti
   readonly #options: WorkerAdvertisementOptions;
   readonly #stopListening: () => void;
   #epoch: number;
+  #name: string;
   #state: AdvertisementState = 'registered';
   #ending: Promise<void> | undefined;
 
@@ -40,13 +42,14 @@ export class WorkerAdvertisement extends AdvertisementEmitter implements Adverti
     super(options.logger);
     this.#options = options;
     this.#epoch = options.joined.epoch;
+    this.#name = options.joined.name;
     this.#stopListening = options.link.onEvent(options.joined.group, (event, payload) =>
       this.#onEvent(event as keyof AdvertisementEvents, payload as AdvertisementEvents['registered']),
     );
   }
 
   get name(): string {
-    return this.#options.joined.name;
+    return this.#name;
   }
 
   get id(): string {
@@ -95,8 +98,14 @@ export class WorkerAdvertisement extends AdvertisementEmitter implements Adverti
     }
     this.#state = states.get(event) ?? this.#state;
     if (event === 'registered') this.#epoch = payload.epoch;
+    if (event === 'moved') this.#followMove(payload as unknown as AdvertisementEvents['moved']);
     this.emit(event, payload);
     if (event === 'fenced') this.#stop('fenced');
+  }
+
+  #followMove({ from, name }: AdvertisementEvents['moved']): void {
+    this.#name = name;
+    this.#options.onMoved(from, name);
   }
 
   async #end(how: 'drain' | 'close'): Promise<void> {

@@ -4,7 +4,7 @@ import { decodeCall, encodeCall } from './stored-calls-codec.js';
 
 /**
  * The store of a cluster worker. All calls are in the store of the primary. The primary stores the calls of a dead
- * worker as interrupted, so a call that is stored as running still runs.
+ * worker as interrupted, so a call that is stored as running has not ended.
  */
 export class WorkerCalls implements IdempotencyStore {
   readonly isDurable: boolean;

@@ -7,7 +7,7 @@ import type { Logger } from '../../core/logger.js';
 import { encodeError } from '../../protocol/error-codec.js';
 import type { Advertisement } from '../advertisement.js';
 import type { AdvertiseOptions } from '../options.js';
-import { messageKey, type PrimaryPort, type WorkerRequest, type WorkerSettings } from './cluster-ports.js';
+import { messageKey, type PrimaryPort, type WorkerRequest, type WorkerSettings } from './cluster-messages.js';
 import {
   forwardedEvents,
   keyEvent,
@@ -24,6 +24,10 @@ export interface WorkerCoordinatorOptions {
   readonly settings: WorkerSettings;
   readonly logger: Logger;
   readonly advertise: (options: AdvertiseOptions) => Promise<Advertisement>;
+  /**
+   * Asks the registries in which the primary has registered services whether these services were moved. Never rejects.
+   */
+  readonly learnMoves: () => Promise<void>;
   /** Returns a handler that `atMostOnce` has wrapped with `store`. The registration then states the store. */
   readonly guard: (store: IdempotencyStore) => NonNullable<AdvertiseOptions['atMostOnce']>;
 }
@@ -38,6 +42,8 @@ export interface JoinResponse extends Pick<
   'name' | 'id' | 'epoch' | 'addresses' | 'registry'
 > {
   readonly group: string;
+  /** Names that the service had before it was moved. */
+  readonly formerNames: readonly string[];
   /** The key of the service; undefined without an identity. */
   readonly tls?: IdentityTlsOptions;
 }
@@ -98,6 +104,9 @@ export class WorkerCoordinator {
         return this.#groups.get(args[0] as string)?.listener.setBusy(worker, args[1] as boolean);
       case 'load':
         return this.#reportLoad(worker, args[0] as string, args[1] as Load);
+      // The events of the moves are sent to the workers before the response.
+      case 'learn-moves':
+        return this.#options.learnMoves();
       case 'leave':
         return this.#leave(worker, args[0] as string, args[1] as 'drain' | 'close');
       default:
@@ -116,7 +125,9 @@ export class WorkerCoordinator {
     shared.workers.add(worker);
     try {
       const { name, id, epoch, addresses, registry } = await shared.advertisement;
-      return { group, name, id, epoch, addresses, registry, ...definedFields({ tls: shared.listener.tls }) };
+      const formerNames = [...shared.formerNames, requested ?? name].filter((former) => former !== name);
+      const joined = { group, name, formerNames, id, epoch, addresses, registry };
+      return { ...joined, ...definedFields({ tls: shared.listener.tls }) };
     } catch (error) {
       this.#groups.delete(group);
       throw error;
@@ -133,7 +144,13 @@ export class WorkerCoordinator {
       measureLoad: false,
       ...(isAtMostOnce && { atMostOnce: guard(store) }),
     });
-    const shared: SharedAdvertisement = { listener, advertisement, workers: new Set(), loads: new Map() };
+    const shared: SharedAdvertisement = {
+      listener,
+      advertisement,
+      workers: new Set(),
+      formerNames: new Set(),
+      loads: new Map(),
+    };
     const forward = (event: string, payload: object): void => {
       for (const worker of shared.workers)
         port.send(worker, { [messageKey]: 'event', group, event, payload });
@@ -142,6 +159,7 @@ export class WorkerCoordinator {
     this.#groups.set(group, shared);
     advertisement.then(
       (ad) => {
+        ad.on('moved', ({ from }) => void shared.formerNames.add(from));
         for (const event of forwardedEvents) ad.on(event, (payload) => forward(event, payload));
       },
       () => undefined,
@@ -172,13 +190,19 @@ export class WorkerCoordinator {
   }
 
   #onExit(worker: number): void {
-    const { logger } = this.#options;
-    const warn = (error: unknown): void =>
-      logger.warn(`The end of cluster worker ${worker} could not be recorded: ${errorMessage(error)}`);
-    this.#calls.workerEnded(worker).catch(warn);
+    const warn =
+      (what: string) =>
+      (error: unknown): void =>
+        this.#options.logger.warn(`${what}: ${errorMessage(error)}`);
+    this.#calls
+      .workerEnded(worker)
+      .catch(warn(`The running calls of ended cluster worker ${worker} could not be stored as interrupted`));
     for (const [group, { workers, listener }] of this.#groups) {
       listener.setBusy(worker, false);
-      if (workers.has(worker)) this.#leave(worker, group, 'close').catch(warn);
+      if (workers.has(worker))
+        this.#leave(worker, group, 'close').catch(
+          warn(`The advertisement could not be closed after its last cluster worker ${worker} ended`),
+        );
     }
   }
 }

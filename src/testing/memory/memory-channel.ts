@@ -16,8 +16,8 @@ export interface MemoryChannelOptions {
   readonly clock: Clock;
   readonly callIdHeader: string;
   /**
-   * `ref`: whether the pending connection keeps the process alive. `done` is called at most once, and never before
-   * `dial` returns.
+   * Opens a connection. `ref` states whether the pending connection keeps the process alive. `done` is called at most
+   * once, and never before `dial` returns.
    */
   dial(address: string, ref: boolean, done: (result: MemoryConnection | Error) => void): void;
   onAttempt(attempt: MemoryAttempt): void;
@@ -32,7 +32,7 @@ export class MemoryChannel implements Channel {
   readonly #options: MemoryChannelOptions;
   readonly #retired = new Set<MemoryPool>();
   readonly #probes = new Set<(error: Error) => void>();
-  /** Since the last successful connection or probe. */
+  /** The addresses that have failed since the last successful connection or probe. */
   readonly #failed = new Set<Address>();
   #index = 0;
   #shared: MemoryPool | undefined;

@@ -1,6 +1,8 @@
 import { createClerk, type Clerk, type ClerkOptions } from '../../index.js';
 import type { EndpointInit } from '../../core/endpoint.js';
+import { describeValue } from '../../core/describe-value.js';
 import { ClerkError } from '../../core/errors.js';
+import { isObject } from '../../core/is-object.js';
 import { createFakeRuntime, type FakeRuntime } from '../fake-runtime.js';
 import type { MemoryServer, ServerHandler, ServerReply } from './memory-request.js';
 import { createMemoryNetwork } from './memory-network.js';
@@ -88,12 +90,7 @@ export interface MemoryWorld {
  * @throws RangeError when an id is used twice.
  */
 export function memoryCluster(services: MemoryServices, options: MemoryClusterOptions = {}): MemoryWorld {
-  for (const key of Object.keys(options))
-    if (!Object.hasOwn(knownOptions, key))
-      throw new ClerkError(
-        'CONFIG_INVALID',
-        `memoryCluster(): unknown option '${key}'; known options are ${Object.keys(knownOptions).join(', ')}`,
-      );
+  checkArguments(services, options);
   const { seed = 1, latencyMs = 0.5, autoAdvance = true } = options;
   const runtime = createFakeRuntime({ seed, autoAdvance });
   const network = createMemoryNetwork(runtime, { latencyMs });
@@ -138,6 +135,32 @@ export function memoryCluster(services: MemoryServices, options: MemoryClusterOp
     trace: () => network.attempts.map(({ endpoint, result }) => `${endpoint}:${result}`).join(' '),
   };
   return { clerk: createClerk({ ...options.clerk, registry, runtime }), cluster, runtime };
+}
+
+function checkArguments(services: unknown, options: unknown): void {
+  if (!isObject(services))
+    throw clusterError(
+      `services must be an object such as { '/shop/orders': ['a', 'b'] }; got ${describeValue(services)}`,
+    );
+  for (const [name, instances] of Object.entries(services)) {
+    if (!Array.isArray(instances))
+      throw clusterError(`instances of ${name} must be a list; got ${describeValue(instances)}`);
+    for (const instance of instances as unknown[])
+      if (typeof (isObject(instance) ? instance['id'] : instance) !== 'string')
+        throw clusterError(
+          `an instance of ${name} must be an id, or an object with an id; got ${describeValue(instance)}`,
+        );
+  }
+  if (!isObject(options)) throw clusterError(`options must be an object; got ${describeValue(options)}`);
+  for (const key of Object.keys(options))
+    if (!Object.hasOwn(knownOptions, key))
+      throw clusterError(
+        `unknown option '${key}'; known options are ${Object.keys(knownOptions).join(', ')}`,
+      );
+}
+
+function clusterError(problem: string): ClerkError {
+  return new ClerkError('CONFIG_INVALID', `memoryCluster(): ${problem}`);
 }
 
 function replyWithStatus(statusCode: number): (request: unknown) => ServerReply {

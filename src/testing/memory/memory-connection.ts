@@ -5,7 +5,7 @@ export type Deliver = (arrive: () => void) => void;
 /** The client's end of a connection, which carries one request at a time. */
 export class MemoryConnection implements ServerConnection {
   isOpen = true;
-  /** On the monotonic clock. */
+  /** When the last request on this connection ended, on the monotonic clock; 0 before that. */
   idleSince = 0;
   exchange: { onConnectionLost(error: Error): void } | undefined;
   /** Called when the server resets the connection between two requests. */

@@ -6,7 +6,7 @@ export interface MemoryRequest {
   readonly path: string;
   /** HTTP method, in upper case. */
   readonly method: string;
-  /** Headers, with names in lower case. The last of several headers with one name counts. */
+  /** Headers, with names in lower case. Of several headers with the same name, only the last one is present. */
   readonly headers: Readonly<Record<string, string>>;
   /** Body as the caller passed it. */
   readonly body: unknown;

@@ -1,4 +1,4 @@
-/** Accepts all forms of headers that undici accepts. The last value of a name wins. */
+/** Accepts all forms of headers that undici accepts. Of several headers with the same name, returns the last one. */
 export function lowerCaseHeaders(headers: unknown): Readonly<Record<string, string>> {
   const result = Object.create(null) as Record<string, string>;
   for (const [name, value] of pairsOf(headers)) {

@@ -1,14 +1,15 @@
 import { strict as assert } from 'node:assert';
 import type { Candidate } from '../../core/candidate.js';
 import { toEndpoint, type EndpointInit } from '../../core/endpoint.js';
-import type { PickContext, Picker, Policy } from '../../core/policy.js';
+import { functionPolicy } from '../../core/function-policy.js';
+import type { PickContext, Picker, Policy, PolicyFunction } from '../../core/policy.js';
 import { seededRandom } from '../seeded-random.js';
 import type { SuiteCase } from './suite-case.js';
 
 /** Options of {@link policySuite}. */
 export interface PolicySuiteOptions {
-  /** Creates a policy for the `policy` option of `bind`. Called at least once per case. */
-  readonly create: () => Policy;
+  /** Creates a policy, or returns a function, for the `policy` option of `bind`. Called at least once per case. */
+  readonly create: () => Policy | PolicyFunction;
 }
 
 const picksPerCase = 200;
@@ -24,7 +25,14 @@ const picksPerCase = 200;
  * @see [C2.5](../../../docs/guarantees.md#c2-5)
  */
 export function policySuite({ create }: PolicySuiteOptions): readonly SuiteCase[] {
-  return Object.entries(cases).map(([name, check]) => ({ name, run: async () => check(create) }));
+  return Object.entries(cases).map(([name, check]) => ({
+    name,
+    run: async () =>
+      check(() => {
+        const given = create();
+        return typeof given === 'function' ? functionPolicy(given) : given;
+      }),
+  }));
 }
 
 const cases: Readonly<Record<string, (create: () => Policy) => void>> = {

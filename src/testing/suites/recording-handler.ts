@@ -12,7 +12,7 @@ export interface RecordingOptions {
  * Records the calls of its methods. Throws an AssertionError when a method is called after `onComplete` or `onError`.
  */
 export class RecordingHandler implements RequestHandler {
-  /** Such as `onHeaders 200`. Consecutive calls of `onData` are recorded once. */
+  /** The called methods, such as `onHeaders 200`. Consecutive calls of `onData` are recorded once. */
   readonly calls: string[] = [];
   readonly ended: Promise<void>;
   readonly headReceived: Promise<void>;

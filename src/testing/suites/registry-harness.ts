@@ -68,7 +68,7 @@ export interface RegistryCase {
   readonly run: (harness: RegistryHarness) => Promise<void>;
 }
 
-/** A promise must settle, and a change must become visible, within this time. */
+/** A promise must settle, and a change must become visible, within this time, in ms. */
 const settleLimitMs = 5_000;
 
 export class RegistryHarness {
@@ -122,7 +122,7 @@ export class RegistryHarness {
     return this.settlesSoon(response, `resolve('${name}')`);
   }
 
-  /** Ignores the order of the endpoints. Default: the initial endpoints. */
+  /** Checks the endpoints of a service, in any order. Default of `expected`: the initial endpoints. */
   async assertBound(name: string, expected = sampleContents[name] ?? []): Promise<void> {
     assertBound(name, await this.resolve(name), expected);
   }
@@ -185,7 +185,7 @@ function assertAbsent(name: string, resolution: Resolution): void {
   assertTimes(name, resolution);
 }
 
-/** Sorts by id, omits the incarnation, and adds the default of each missing field. */
+/** Returns the endpoints sorted by id, without incarnations, and with the default of each missing field. */
 export function normalizedEndpoints(endpoints: readonly unknown[], name: string): readonly Endpoint[] {
   const all = endpoints.map((endpoint) => toEndpoint(endpoint, name));
   return all

@@ -15,7 +15,7 @@ export const expiryCases: readonly StoreCase[] = [
       for (const number of [1, 2, 3]) await assertState(store, born(number), 'expired');
       await assertState(store, born(4), 'running');
       await assertDone(store, born(5), response);
-      // `expire` may have removed the record of call 7.
+      // A call of this age may have run, and `expire` may have removed its record.
       await assertState(store, call(7, { createdAt: born(3).createdAt }), 'expired');
       await assertState(store, call(8, { createdAt: born(4).createdAt }), 'new');
     },

@@ -99,7 +99,11 @@ const patterns: readonly ParserCase[] = [
     parse: (input) => {
       const [principal, path, rights, directory] = fields(input);
       const triple = toCompiledTriple({ principal, path, rights, directory: directory || undefined });
-      const view = { triplesIn: () => [triple], membersOf: () => undefined };
+      const view = {
+        triplesIn: () => [triple],
+        membersOf: () => undefined,
+        presentName: (name: string) => name,
+      };
       evaluateAccess(view, '/shop/web', long, 'call');
       return true;
     },
@@ -132,7 +136,7 @@ const patterns: readonly ParserCase[] = [
       const lists = fields(input).map((line) => line.split(','));
       const membersOf = (name: string): readonly string[] | undefined => lists[name.length % lists.length];
       const triple = toCompiledTriple({ principal: '/staff', path: '/shop/**', rights: 'call' });
-      const view = { triplesIn: () => [triple], membersOf };
+      const view = { triplesIn: () => [triple], membersOf, presentName: (name: string) => name };
       return evaluateAccess(view, '/absent/principal', '/shop/a', 'call') === undefined;
     },
   },

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { Agent, request } from 'undici';
 import type { ServerOptions } from '../../../src/server/index.js';
 import type { ProcessFigures, ProcessRequest } from './registry-process.js';
+import { nodeProgram } from '../../support/compiled-programs.js';
 
 export interface Answer {
   readonly status: number;
@@ -26,9 +27,9 @@ export interface AttackedRegistry {
 
 /** Starts a registry in a process of its own, without data folder unless `options` names one. */
 export async function startAttackedRegistry(options: ServerOptions = {}): Promise<AttackedRegistry> {
-  const file = fileURLToPath(new URL('registry-process.ts', import.meta.url));
+  const { flags, file } = nodeProgram(fileURLToPath(new URL('registry-process.ts', import.meta.url)));
   const child = fork(file, {
-    execArgv: ['--expose-gc', '--import', 'tsx'],
+    execArgv: ['--expose-gc', ...flags],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const ask = askOf(child);

@@ -6,7 +6,7 @@ import { exceededLimits } from './load-attack.js';
 /** Other tests run at the same time. */
 const tolerance = 5;
 
-test.each(attackNames())('%s', async (name) => {
+test.each(attackNames())('%s', { timeout: 120_000 }, async (name) => {
   const attack = await loadAttack(name);
   const figures = await attack.run(attack.sizes.small);
   expect(exceededLimits(attack, figures, { tolerance, isFull: false })).toEqual([]);

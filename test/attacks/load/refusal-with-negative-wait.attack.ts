@@ -1,6 +1,6 @@
-import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
+import { retryLoop } from '../../../src/runtime/p-retry-loop.js';
 import { httpConnection } from '../../../src/registry-client/http-connection.js';
-import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
+import { serverRegistry } from '../../../src/registry/remote/server-registry.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
 import { advertise } from '../../../src/service/index.js';
 import { undici } from '../../../src/transport/load-undici.js';
@@ -18,7 +18,7 @@ async function refuse(remainingMs: number, forMs: number): Promise<readonly [num
     ...{ name: '/shop/orders', address: 'http://127.0.0.1:3001', registry: registry.url },
     ...{ drainOnSignal: false, logger: silentLogger, signal: end.signal },
   }).catch(() => undefined);
-  const remote = remoteRegistry({
+  const remote = serverRegistry({
     ...{ urls: [registry.url], clock: systemClock, retry: retryLoop },
     connect: (url) => httpConnection(url, { clock: systemClock, tls: {}, undici }),
   });

@@ -3,6 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { createClerk } from '../../../src/index.js';
 import { respondJson, startHostileRegistry } from './hostile-registry.js';
 import type { LoadAttack } from './load-attack.js';
+import { nodeArguments } from '../../support/compiled-programs.js';
 
 const unsafe = '\u001b]0;owned\u0007\u001b[2J\u009b1A\r\nclerk: fine\u202e\u2066\u200b\u2028';
 /** Characters that a terminal obeys, apart from the line breaks of the command line itself. */
@@ -14,7 +15,7 @@ const count = (text: string): number => text.match(obeyed)?.length ?? 0;
 function runCommandLine(args: readonly string[], registry: string): Promise<string> {
   return new Promise((resolve) => {
     const env = { ...process.env, CLERK_REGISTRY: registry };
-    execFile(process.execPath, ['--import', 'tsx', main, ...args], { env }, (_, stdout, stderr) =>
+    execFile(process.execPath, [...nodeArguments(main), ...args], { env }, (_, stdout, stderr) =>
       resolve((stdout + stderr).replaceAll('\n', '')),
     );
   });

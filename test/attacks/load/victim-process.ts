@@ -24,12 +24,15 @@ async function run({ task, url, size }: VictimInput): Promise<VictimResult> {
   const meter = new LoopMeter();
   await setImmediate();
   meter.take();
+  const cpuBefore = process.cpuUsage();
   const figures = await prepared();
   await setImmediate();
   const heldMs = meter.take();
+  const { user, system } = process.cpuUsage(cpuBefore);
+  const cpuSeconds = (user + system) / 1_000_000;
   peak = Math.max(peak, process.memoryUsage.rss());
   clearInterval(sampler);
-  return { figures: { ...figures, heldMs, grownMiB: (peak - before) / mebibyte } };
+  return { figures: { ...figures, heldMs, cpuSeconds, grownMiB: (peak - before) / mebibyte } };
 }
 
 process.once('message', (input: VictimInput) => {

@@ -4,17 +4,18 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Figures } from './load-attack.js';
 import type { VictimInput, VictimResult } from './victim-process.js';
+import { nodeProgram } from '../../support/compiled-programs.js';
 
 /**
  * Runs a task of `victim-tasks.ts` in a process of its own.
  *
- * @returns the figures of the task, `grownMiB` by which its memory has grown at most, and `heldMs` for which its event
- * loop has been held at most
+ * @returns the figures of the task, `grownMiB` by which its memory has grown at most, `heldMs` for which its event
+ * loop has been held at most, and the `cpuSeconds` that it has used
  */
 export async function runVictim(input: VictimInput): Promise<Figures> {
-  const file = fileURLToPath(new URL('victim-process.ts', import.meta.url));
+  const { flags, file } = nodeProgram(fileURLToPath(new URL('victim-process.ts', import.meta.url)));
   const child = fork(file, {
-    execArgv: ['--expose-gc', '--import', 'tsx'],
+    execArgv: ['--expose-gc', ...flags],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
   const exited = once(child, 'exit');

@@ -1,5 +1,4 @@
 import { PassThrough, Readable } from 'node:stream';
-import { connectRegistry } from '../../../src/cli/connect-registry.js';
 import { run } from '../../../src/cli/program.js';
 import { packageVersion } from '../../../src/runtime/package-version.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
@@ -44,9 +43,9 @@ export async function runCli(argv: readonly string[], environment: CliEnvironmen
     stderr: outputStream('err'),
     env: { ...(registry !== undefined && { CLERK_REGISTRY: registry }), ...env },
     clock: systemClock,
-    connect: connectRegistry,
     version: packageVersion(),
     interruptSignal: () => interruptSignal ?? new AbortController().signal,
+    onNpxEnd: () => undefined,
   });
   await new Promise(setImmediate);
   return { code, ...output };

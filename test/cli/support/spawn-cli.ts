@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { nodeArguments } from '../../support/compiled-programs.js';
 
 const main = fileURLToPath(new URL('../../../src/cli/main.ts', import.meta.url));
 
@@ -10,7 +11,7 @@ export function spawnCli(argv: readonly string[], env: Record<string, string> = 
 
 /** @param path - of a TypeScript file */
 export function spawnScript(path: string, argv: readonly string[], env: Record<string, string> = {}) {
-  const child = spawn(process.execPath, ['--import', 'tsx', path, ...argv], {
+  const child = spawn(process.execPath, [...nodeArguments(path), ...argv], {
     stdio: ['pipe', 'pipe', 'pipe'],
     env: { ...process.env, CLERK_REGISTRY: '', NO_COLOR: '1', FORCE_COLOR: undefined, ...env },
   });

@@ -46,6 +46,8 @@ const activeResources = (): string =>
         !resource.includes('Pipe') &&
         // A pending connect cannot be unref'ed; a probe ends it within a second.
         resource !== 'ConnectWrap' &&
+        // A file that the module loader has just read.
+        resource !== 'CloseReq' &&
         resource !== 'TTYWrap' &&
         !resource.startsWith('ProcessWrap'),
     )

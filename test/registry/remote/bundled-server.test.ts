@@ -7,8 +7,8 @@ import { startServer, type Server } from 'binding-clerk/server';
 import { describe, test } from 'vitest';
 import type { EndpointInit } from '../../../src/core/endpoint.js';
 import type { Registry, Resolution, Snapshot } from '../../../src/core/registry.js';
-import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
-import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
+import { retryLoop } from '../../../src/runtime/p-retry-loop.js';
+import { serverRegistry } from '../../../src/registry/remote/server-registry.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
 import { registrySuite } from '../../../src/testing/suites/registry-suite.js';
 import type { RegistryContents, RegistryUnderTest } from '../../../src/testing/suites/registry-harness.js';
@@ -79,7 +79,7 @@ async function underTest(contents: RegistryContents, data: string | undefined): 
   };
   for (const [name, endpoints] of Object.entries(contents)) await put(name, endpoints);
   let failing = false;
-  const inner = remoteRegistry({
+  const inner = serverRegistry({
     urls: [url],
     clock: systemClock,
     retry: retryLoop,

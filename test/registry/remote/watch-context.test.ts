@@ -2,10 +2,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { startServer } from 'binding-clerk/server';
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
+import { retryLoop } from '../../../src/runtime/p-retry-loop.js';
 import { paths } from '../../../src/protocol/paths.js';
 import { httpConnection } from '../../../src/registry-client/http-connection.js';
-import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
+import { serverRegistry } from '../../../src/registry/remote/server-registry.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
 import { undici } from '../../../src/transport/load-undici.js';
 
@@ -15,7 +15,7 @@ test('the snapshots of a watch do not run in the context of the call that opened
   const server = await startServer({ port: 0 });
   const connect = (url: string) => httpConnection(url, { clock: systemClock, tls: {}, undici });
   const registry = requestId.run('clerk', () =>
-    remoteRegistry({ urls: [server.url], clock: systemClock, retry: retryLoop, connect }),
+    serverRegistry({ urls: [server.url], clock: systemClock, retry: retryLoop, connect }),
   );
   onTestFinished(async () => {
     await registry.close();

@@ -3,14 +3,14 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import type { CheckedCredentials, CredentialSource } from '../../../src/core/credentials.js';
 import type { EndpointInit } from '../../../src/core/endpoint.js';
 import type { Resolution } from '../../../src/core/registry.js';
-import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
+import { retryLoop } from '../../../src/runtime/p-retry-loop.js';
 import { paths } from '../../../src/protocol/paths.js';
 import { httpConnection } from '../../../src/registry-client/http-connection.js';
-import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
+import { serverRegistry } from '../../../src/registry/remote/server-registry.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
 import { systemKeys } from '../../../src/runtime/system-keys.js';
 import { undici } from '../../../src/transport/load-undici.js';
-import { PinnedDialer } from '../../../src/transport/pinned-dialer.js';
+import { PinnedRegistryDialer } from '../../../src/transport/pinned-registry-dialer.js';
 import { securedRegistry } from '../../support/secured-registry.js';
 
 test('the watch moves to a connection of the new key at once, and misses no change', async () => {
@@ -31,10 +31,10 @@ test('the watch moves to a connection of the new key at once, and misses no chan
       return () => void listeners.delete(listener);
     },
   };
-  const dialer = new PinnedDialer({
+  const dialer = new PinnedRegistryDialer({
     ...{ pins: () => [registry.credentials.pin], credentials, keys: systemKeys, clock: systemClock },
   });
-  const client = remoteRegistry({
+  const client = serverRegistry({
     ...{ urls: [registry.url], clock: systemClock, retry: retryLoop },
     connect: (url) => httpConnection(url, { clock: systemClock, tls: {}, undici, dialer }),
   });

@@ -9,14 +9,15 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import type { BoundResolution, Resolution } from '../../../src/core/registry.js';
-import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
-import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
+import { retryLoop } from '../../../src/runtime/p-retry-loop.js';
+import { serverRegistry } from '../../../src/registry/remote/server-registry.js';
 import { systemClock } from '../../../src/runtime/system-clock.js';
 import { undici } from '../../../src/transport/load-undici.js';
 import { httpConnection } from '../../../src/registry-client/http-connection.js';
 import { limits } from '../../../src/protocol/limits.js';
 import { paths } from '../../../src/protocol/paths.js';
 import { freePort } from '../../support/free-port.js';
+import { nodeArguments } from '../../support/compiled-programs.js';
 
 const program = fileURLToPath(new URL('../../server/programs/serve.ts', import.meta.url));
 const kills = 6;
@@ -28,7 +29,7 @@ function servers(
 ): { load(): ChildProcess; begin(child: ChildProcess): Promise<void> } {
   return {
     load() {
-      const child = spawn(process.execPath, ['--import', 'tsx', program, data, String(port)], {
+      const child = spawn(process.execPath, [...nodeArguments(program), data, String(port)], {
         stdio: ['pipe', 'pipe', 'inherit'],
       });
       onTestFinished(() => void child.kill('SIGKILL'));
@@ -48,7 +49,7 @@ function servers(
   };
 }
 
-test('a watch survives kill -9 of its server every second', { timeout: 60_000 }, async () => {
+test('a watch survives kill -9 of its server every second', { timeout: 180_000 }, async () => {
   const folder = await mkdtemp(join(tmpdir(), 'clerk-kills-'));
   onTestFinished(() => rm(folder, { recursive: true, force: true }));
   const port = await freePort();
@@ -57,7 +58,7 @@ test('a watch survives kill -9 of its server every second', { timeout: 60_000 },
   let server = load();
   await begin(server);
   const connect = (address: string) => httpConnection(address, { clock: systemClock, tls: {}, undici });
-  const registry = remoteRegistry({ urls: [url], clock: systemClock, retry: retryLoop, connect });
+  const registry = serverRegistry({ urls: [url], clock: systemClock, retry: retryLoop, connect });
   const writer = connect(url);
   onTestFinished(async () => {
     await registry.close();

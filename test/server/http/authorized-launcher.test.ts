@@ -13,11 +13,13 @@ test('starting, stopping and resetting need the right launch; outdated instances
     launch: record('launch', { started: true }),
     stop: record('stop', { stopped: 1 }),
     reset: record('reset', { started: true }),
+    checkRule: (name) => void calls.push(`check ${name}`),
     outdated: () => ['/own/a', '/pay/b'].map((name) => ({ name, id: '1', reason: 'changed' })),
   };
   const identities = {
     access: (_caller: unknown, name: string, right: string) =>
-      (name.startsWith('/own/') && right === 'launch') || (name === '/own/a' && right === 'read')
+      (name.startsWith('/own/') && right === 'launch') ||
+      (name === '/own/a' && ['read', 'write'].includes(right))
         ? { kind: 'own-name' }
         : undefined,
   } as unknown as IdentityService;
@@ -37,5 +39,8 @@ test('starting, stopping and resetting need the right launch; outdated instances
   await authorized.stop({ name: '/own/a' });
   await authorized.reset({ name: '/own/a' });
   expect(calls).toEqual(['launch', 'stop', 'reset']);
+  calls.length = 0;
+  for (const name of ['/pay/b', '/own/a']) authorized.checkRule(name, { manifest: 'orders' });
+  expect(calls).toEqual(['check /own/a']);
   expect(authorized.outdated().map(({ name }) => name)).toEqual(['/own/a']);
 });

@@ -4,7 +4,7 @@ import { parseName } from '../../../src/core/name.js';
 import { parseGlob } from '../../../src/core/glob.js';
 import type { IdentityService, NameService, WatchOptions } from '../../../src/server/ports.js';
 import type { ResolveResponse } from '../../../src/protocol/lookup-messages.js';
-import type { ChangeResponse, ExportLine } from '../../../src/protocol/naming-messages.js';
+import type { ChangeResponse, ExportLine, ImportOptions } from '../../../src/protocol/naming-messages.js';
 import type { RegisterRequest } from '../../../src/protocol/registration-messages.js';
 import type { WatchEvent } from '../../../src/protocol/watch-messages.js';
 
@@ -58,6 +58,10 @@ export class FakeNameService implements NameService {
     return found;
   }
 
+  nearName() {
+    return undefined;
+  }
+
   canonicalOf(name: string): string | undefined {
     return this.services.get(name)?.canonical;
   }
@@ -72,13 +76,13 @@ export class FakeNameService implements NameService {
     return { entries: [], next: null, ...this.#at() };
   }
 
-  search(glob: string, filter: Readonly<Record<string, string>>) {
-    this.requests.push({ what: 'search', request: { glob, filter } });
-    return { entries: [], ...this.#at() };
+  search(glob: string, filter: Readonly<Record<string, string>>, after?: string) {
+    this.requests.push({ what: 'search', request: { glob, filter, after } });
+    return { entries: [], next: null, ...this.#at() };
   }
 
-  async searchInSlices(glob: string, filter: Readonly<Record<string, string>>) {
-    return this.search(glob, filter);
+  async searchInSlices(glob: string, filter: Readonly<Record<string, string>>, after?: string) {
+    return this.search(glob, filter, after);
   }
 
   async readInSlices<T>(start: () => Iterator<number, T>) {
@@ -88,6 +92,10 @@ export class FakeNameService implements NameService {
   whois(address: string) {
     this.requests.push({ what: 'whois', request: address });
     return { owners: [] };
+  }
+
+  get present() {
+    return this.#at();
   }
 
   status() {
@@ -103,6 +111,7 @@ export class FakeNameService implements NameService {
   }
 
   expiredRegistrations = 0;
+  fenceCount = 0;
   healthStats = { reports: 0, endpointReports: 0, suspectTransitions: 0, suspects: 0 };
 
   report(request: unknown, { principal }: { readonly principal: string }) {
@@ -117,6 +126,7 @@ export class FakeNameService implements NameService {
   link = (request: unknown) => this.#change('link', request);
   directory = async (request: unknown) => ({ ...(await this.#change('directory', request)), id: '#d1' });
   move = (request: unknown) => this.#change('move', request);
+  cancel = (request: unknown) => this.#change('cancel', request);
   remove = (request: unknown) => this.#change('remove', request);
   withdraw = (request: unknown) => this.#change('withdraw', request);
 
@@ -125,21 +135,27 @@ export class FakeNameService implements NameService {
     return { epoch: 1, secret: 'secret', leaseMs: request.leaseMs ?? 10_000, revision, incarnation };
   }
 
+  prepareRenewals() {
+    return undefined;
+  }
+
   renew(request: { renewals: readonly unknown[] }) {
     this.requests.push({ what: 'renew', request });
     return { results: request.renewals.map(() => 'renewed' as const), incarnation: this.incarnation };
   }
 
-  async importLines(lines: readonly ExportLine[]) {
-    const { revision } = await this.#change('import', lines);
-    this.lines.push(...lines);
-    return { entries: lines.length, revision };
+  async importLines(lines: readonly ExportLine[], _caller?: unknown, { dryRun = false }: ImportOptions = {}) {
+    const { revision, incarnation } = await this.#change(dryRun ? 'dry run' : 'import', lines);
+    if (!dryRun) this.lines.push(...lines);
+    const difference = { added: [], changed: [], removed: [], unchanged: [], waiting: [] };
+    return { entries: lines.length, revision, incarnation, dryRun, ...difference };
   }
 
   watch(options: WatchOptions) {
     for (const glob of options.globs) parseGlob(glob);
     const watch: FakeWatch = { ...options, edits: [], resyncs: [], isClosed: false };
     this.watches.push(watch);
+    const globs = new Set(options.globs);
     queueMicrotask(() => {
       watch.onEvent(
         {
@@ -156,8 +172,15 @@ export class FakeNameService implements NameService {
       this.emit({ type: 'current', globs: options.globs }, watch);
     });
     return {
+      get globBytes() {
+        let bytes = 0;
+        for (const glob of globs) bytes += glob.length;
+        return bytes;
+      },
       edit: (add: readonly string[], remove: readonly string[]) => {
         for (const glob of add) parseGlob(glob);
+        for (const glob of remove) globs.delete(glob);
+        for (const glob of add) globs.add(glob);
         watch.edits.push({ add, remove });
       },
       resync: (reason: string) => {
@@ -197,6 +220,7 @@ export class FakeNameService implements NameService {
   isSuspect = () => false;
   launches = {
     all: () => [],
+    isStartingElsewhere: () => false,
     recordIntent: () => Promise.reject(new Error('not here')),
     update: () => Promise.resolve(),
     remove: () => Promise.resolve(),

@@ -152,6 +152,39 @@ test(`at most ${limits.maxWatches} watches per client address`, async () => {
   expect((await server.get('/v1/watch?glob=/a')).status).toBe(429);
 });
 
+test('the names of all watches of a principal have a maximum length together, without the names that were removed', async () => {
+  const server = await startHarness();
+  const open = async () => {
+    const [event] = await (await openWatch(server, '/v1/watch?glob=/a')).until(1);
+    return String(event?.data.watch);
+  };
+  const watches = [await open(), await open()];
+  let edits = 0;
+  const edit = async (watch: number, names: string[], remove: string[] = []) =>
+    (await server.post('/v1/watch/edit', { watch: watches[watch], add: names, remove })).status;
+  const newNames = () => {
+    edits++;
+    return Array.from(
+      { length: 240 },
+      (_, i) => `/${`${'long-name'.repeat(6)}/`.repeat(4)}n${1_000 + edits}-${1_000 + i}`,
+    );
+  };
+  const first = newNames();
+  expect(await edit(0, first)).toBe(200);
+  const perEdit = first.join('').length;
+  // Names that the watch has already do not count again.
+  for (let i = 0; i < 3; i++) expect(await edit(0, first)).toBe(200);
+  const possible = Math.floor(limits.maxGlobBytes / perEdit) - 1;
+  for (let i = 1; i < possible; i++) expect(await edit(i % 2, newNames())).toBe(200);
+  for (let i = 0; i < 3; i++) await edit(1, newNames());
+  expect(await server.post('/v1/watch/edit', { watch: watches[1], add: newNames() })).toMatchObject({
+    status: 429,
+    json: { error: { code: 'LIMIT_EXCEEDED' } },
+  });
+  expect(await edit(0, [], first)).toBe(200);
+  expect(await edit(1, newNames())).toBe(200);
+});
+
 test('a client that never reads is disconnected, with bounded buffering', async () => {
   const server = await startHarness();
   const socket = server.socket();
@@ -285,7 +318,9 @@ test('an import with an invalid line imports nothing and names the line', async 
   expect((await server.post('/v1/import', long(limits.maxBodyBytes), type)).status).toBe(400);
   expect(await server.post('/v1/import', long(limits.maxBodyBytes + 1), type)).toMatchObject({
     status: 413,
-    json: { error: { code: 'BODY_TOO_LARGE', message: 'Line 2 must be at most 65536 bytes' } },
+    json: {
+      error: { code: 'BODY_TOO_LARGE', message: 'Line 2 must be at most 65536 bytes; shorten the entry' },
+    },
   });
   expect((await server.post('/v1/import', good)).status).toBe(415);
   expect(server.names.requests).toEqual([]);

@@ -47,6 +47,7 @@ const testedElsewhere = [
   `post ${paths.launch}`,
   `post ${paths.stop}`,
   `post ${paths.reset}`,
+  `post ${paths.cancel}`,
 ];
 /** Paths that an open server does not have; `secured-server.test.ts` covers them. */
 const securedPaths: readonly string[] = [paths.enroll, ...identityRoutes.map(({ path }) => path)];

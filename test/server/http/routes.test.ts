@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ClerkError } from '../../../src/core/errors.js';
 import { limits } from '../../../src/protocol/limits.js';
@@ -82,7 +83,7 @@ test('invalid names are rejected, never repaired', async () => {
   for (const [query, message] of [
     ['', "Field 'name' must be a name such as '/shop/orders'; got nothing"],
     ['?name=/a&name=/b', "The query must have each key at most once; got 'name' twice"],
-    ['?name=/a&x=1', "The query has the unknown field 'x'; remove the field, or check the spelling"],
+    ['?name=/a&x=1', "The query has the unknown key 'x'; known keys are name"],
     ['?name', "The query must consist of key=value pairs; got 'name'"],
     ['?name=%E0%A4%A', "The query must be percent-encoded UTF-8; got '%E0%A4%A'"],
     ['?name=%FF', "The query must be percent-encoded UTF-8; got '%FF'"],
@@ -90,6 +91,38 @@ test('invalid names are rejected, never repaired', async () => {
     const { status, json } = await get(`/v1/resolve${query}`);
     expect([query, status, json.error]).toEqual([query, 400, { code: 'CONFIG_INVALID', message }]);
   }
+});
+
+test('a query key that a request does not have is refused at every path, and nothing is done', async () => {
+  const { get, post, names } = await startHarness();
+  const { paths } = JSON.parse(readFileSync('openapi.json', 'utf8')) as {
+    readonly paths: Readonly<Record<string, object>>;
+  };
+  const answers: string[] = [];
+  for (const [path, operations] of Object.entries(paths))
+    for (const method of Object.keys(operations)) {
+      // Any other key of a search is an attribute, and a watch has its own test.
+      if (path === '/v1/search' || path === '/v1/watch') continue;
+      const target = `${path}?no-such-key=1`;
+      const { status, text } = await (method === 'get' ? get(target) : post(target, {}));
+      // A server without keys has no requests about keys.
+      if (status === 403) continue;
+      answers.push(
+        `${method} ${path} ${String(status)} ${String(text.includes("unknown key 'no-such-key'"))}`,
+      );
+    }
+  expect(answers.filter((answer) => !answer.endsWith(' 400 true'))).toEqual([]);
+  expect(answers.length).toBeGreaterThan(15);
+  expect(names.requests).toEqual([]);
+});
+
+test('an import with dryRun=1 or a misspelt key is refused with the key that was meant', async () => {
+  const { post, names } = await startHarness();
+  const line = { kind: 'service', name: '/a' };
+  const dryRun = await post('/v1/import?dryrun=true', line);
+  expect(dryRun.json.error.message).toContain("did you mean 'dryRun'?");
+  expect((await post('/v1/import?dryRun=1', line)).status).toBe(400);
+  expect(names.requests).toEqual([]);
 });
 
 test('a search takes all other query keys as attributes', async () => {

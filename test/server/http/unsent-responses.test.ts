@@ -64,3 +64,12 @@ test('bytes that were sent without notice are not counted', () => {
   expect(destroyed).toEqual([]);
   expect(unsent.bytes).toBe(100);
 });
+
+test('a watch that is written and sent 20 times has one listener for its close', () => {
+  const { write, send, a } = createResponses(100);
+  for (let i = 0; i < 20; i++) {
+    write(a, 10);
+    send(a, 10);
+  }
+  expect(a.listenerCount('close')).toBe(1);
+});

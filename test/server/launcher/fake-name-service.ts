@@ -30,6 +30,10 @@ export class FakeNameService implements LauncherNameService {
     return target;
   }
 
+  canonicalOf(name: string): string {
+    return this.links.get(name) ?? name;
+  }
+
   launchRule(name: string): ReturnType<NameService['launchRule']> {
     const canonical = this.canonical(name);
     return { canonical, rule: this.rules.get(canonical) };
@@ -63,7 +67,10 @@ export class FakeNameService implements LauncherNameService {
     if (ticket !== undefined) {
       if (!record || record.redeemed || record.instance !== id || record.epoch !== epoch)
         throw new ClerkError('TICKET_REFUSED', 'The ticket is invalid');
-      this.records.set(record.instance, { ...record, redeemed: true, registryKey: '', addresses });
+      this.records.set(record.instance, {
+        ...{ ...record, redeemed: true, registryKey: '', addresses },
+        ...(hostId !== undefined && { hostId }),
+      });
     }
     const endpoint: EndpointMessage = {
       ...{ id, epoch, addresses, host: null, zone: null, version: null },
@@ -148,6 +155,7 @@ export class FakeNameService implements LauncherNameService {
       this.journal.push(`intended ${record.name} ${epoch}`);
       return complete;
     },
+    isStartingElsewhere: () => false,
     update: async (record) => {
       await this.gate();
       if (!this.records.has(record.instance))

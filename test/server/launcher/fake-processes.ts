@@ -112,7 +112,7 @@ export class FakeProcesses implements Processes {
     return 'silent';
   }
 
-  async limitLog(): Promise<'kept'> {
+  async rotateLog(): Promise<'kept'> {
     return 'kept';
   }
 

@@ -92,6 +92,21 @@ test('rejects an untrusted or missing program with file, line and field', async 
   );
 });
 
+test('reads NAME.yml like NAME.yaml, and rejects a folder that has both', async () => {
+  const { manifests, program } = temporaryManifests();
+  const text = `version: 1\nservice: /shop/bills\nexec: ${program}\n`;
+  writeFileSync(join(manifests, 'bills.yml'), text);
+  const all = await readManifests(manifests);
+  expect([...all.keys()].sort()).toEqual(['bills', 'orders']);
+  writeFileSync(join(manifests, 'bills.yaml'), text);
+  expect(await errorOf(manifests)).toBe(
+    `Manifest folder ${manifests} must have one file for each manifest; got bills.yaml and bills.yml; remove one of them`,
+  );
+  unlinkSync(join(manifests, 'bills.yaml'));
+  writeFileSync(join(manifests, 'bills.yml'), `${text}no-such-field: 1\n`);
+  expect(await errorOf(manifests)).toMatch(/bills\.yml, line 4: /);
+});
+
 test('rejects a working folder, a user or a manifest folder that does not exist', async () => {
   const noCwd = temporaryManifests('cwd: /no/such/folder\n');
   expect(await errorOf(noCwd.manifests)).toMatch(
@@ -156,7 +171,7 @@ test("trusts only files of root and of the server's user", () => {
   expect(trustProblem(facts({}), 1_000)).toBeUndefined();
   expect(trustProblem(facts({ owner: 1_000 }), 1_000)).toBeUndefined();
   expect(trustProblem(facts({ owner: 1_001 }), 1_000)).toMatch(
-    /^\/p must be owned by root or by user 1000, who runs the server; got user 1001/,
+    /^\/p must be owned by root or by user 1000, which runs the server; got user 1001/,
   );
   expect(trustProblem(facts({ owner: 1_001 }), 0)).toMatch(/got user 1001/);
   expect(trustProblem(facts({ mode: 0o100757 }), 0)).toMatch(/by all users/);
@@ -178,7 +193,7 @@ test('finds a user by name or id, and only root can run programs as another user
   expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 0)).toBeUndefined();
   expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 1_001)).toBeUndefined();
   expect(runAsProblem('orders', { uid: 1_001, gid: 1_002 }, 1_000)).toMatch(
-    /must be the user who runs the server, unless the server runs as root; got 'orders'/,
+    /must be the user that runs the server, because only root can start programs as another user; got 'orders'/,
   );
 });
 
@@ -204,13 +219,15 @@ test('a manifest that is read again follows a link, unless another user can chan
   chmodSync(links, 0o777);
   await expect(readManifest(manifests, 'orders')).rejects.toMatchObject({
     code: 'CONFIG_INVALID',
-    message: expect.stringMatching(/trusted links: .*links must not be writable by all users/) as string,
+    message: expect.stringMatching(
+      /symbolic link that another user can change: .*links must not be writable by all users/,
+    ) as string,
   });
   chmodSync(links, 0o755);
   if (process.getuid?.() !== 0) return;
   lchownSync(current, 65_534, 65_534);
   await expect(readManifest(manifests, 'orders')).rejects.toThrow(
-    /trusted links: .*current must be owned by root/,
+    /symbolic link that another user can change: .*current must be owned by root/,
   );
 });
 
@@ -307,7 +324,7 @@ describe('the script that an interpreter gets', () => {
       const { manifests, script } = scripted([process.execPath, 'SCRIPT']);
       lchownSync(script, 12_345, 12_345);
       expect(await errorOf(manifests)).toContain(
-        'must be owned by root or by user 0, who runs the server; got user 12345',
+        'must be owned by root or by user 0, which runs the server; got user 12345',
       );
       const other = scripted([process.execPath, 'SCRIPT'], 'user: 12345\n');
       lchownSync(other.script, 12_345, 12_345);

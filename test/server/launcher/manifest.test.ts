@@ -33,7 +33,7 @@ test('a minimal manifest gets the defaults', () => {
   expect(parseManifest('x.yaml', 'version: 1\nservice: /cms/*\nexec: /bin/cms').maxInstances).toBe(16);
 });
 
-test('parses every field', () => {
+test('a manifest with every field is parsed', () => {
   const manifest = parseManifest(
     'orders.yaml',
     `
@@ -112,7 +112,7 @@ test.each([
   [[...minimal, 'args: [true]'], 'orders.yaml, line 4: args[0] must be a string or a number; got a boolean'],
   [
     [...minimal, 'args: ["${port}"]'],
-    "orders.yaml, line 4: args[0] uses parameter 'port', which is not declared in params",
+    "orders.yaml, line 4: args[0] uses parameter 'port', which is not declared in params; declare it, or correct the name",
   ],
   [
     [...minimal, 'args: ["${port"]'],
@@ -165,7 +165,7 @@ test.each([
   ],
   [
     [...minimal, 'params: { p: { type: string, pattern: "a)|(b" } }'],
-    /params\.p\.pattern must open each group that a '\)' closes/,
+    /params\.p\.pattern must not have a '\)' without a '\('/,
   ],
   [
     [...minimal, 'params: { p: { type: string, size: 1 } }'],

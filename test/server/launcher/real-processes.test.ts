@@ -10,6 +10,7 @@ import type { Launcher } from '../../../src/server/ports.js';
 import { outcomeOf } from './fake-host.js';
 import { FakeNameService } from './fake-name-service.js';
 import { isRunning, RealHost, until } from './real-host.js';
+import { nodeArguments } from '../../support/compiled-programs.js';
 
 function createHost(options: readonly string[] = [], more: readonly string[] = []) {
   const names = new FakeNameService();
@@ -158,10 +159,11 @@ test('the process of a recorded intent is found by its environment marker', asyn
   expect(isRunning(pid)).toBe(false);
 });
 
-test('a service keeps running when the process that started it is killed', async () => {
+test('a service keeps running, and writing its log, when the process that started it is killed', async () => {
   const program = fileURLToPath(new URL('programs/starts-and-waits.ts', import.meta.url));
   const instance = `starts-and-waits-${randomUUID()}`;
-  const starter = spawn(process.execPath, ['--import', 'tsx', program, instance], {
+  const log = join(createHost().host.folder, 'running.log');
+  const starter = spawn(process.execPath, [...nodeArguments(program), instance, log], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void starter.kill('SIGKILL'));
@@ -174,6 +176,8 @@ test('a service keeps running when the process that started it is killed', async
   starter.kill('SIGKILL');
   await exited;
   await new Promise((resolve) => setTimeout(resolve, 300));
+  const sizeBytes = statSync(log).size;
+  await until(() => statSync(log).size > sizeBytes);
   expect(systemProcesses.identityOf(pid)).toBe(identity);
 });
 

@@ -1,5 +1,6 @@
 /** The launcher looks at the endpoints of a service when a start is requested or a client reports one unreachable. */
 import { expect, test } from 'vitest';
+import { sleep } from '../../../src/core/clock.js';
 import type { ListenerState } from '../../../src/core/processes.js';
 import { definedFields } from '../../../src/core/defined-fields.js';
 import { FakeHost } from './fake-host.js';
@@ -75,6 +76,33 @@ test('a process that is stopped for less than 300 ms is not ended', async () => 
   expect(first.isAlive).toBe(true);
 });
 
+test('a silent process is ended although the event loop of the server was blocked when its time was over', async () => {
+  const { host, launcher, first } = await startedHost();
+  first.isSilent = true;
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(900);
+  host.clock.stall(400);
+  await host.clock.advance(100);
+  expect(first.signals).toEqual(['SIGKILL']);
+  await host.clock.advance(500);
+  expect(await caller).toBe('started');
+});
+
+test('a process that answers once the event loop of the server is no longer blocked is not ended', async () => {
+  const { host, launcher, first } = await startedHost();
+  host.processes.probe = async () => {
+    // The server connects, and reads the response 300 ms after it can do so.
+    for (const delayMs of [10, 300]) await sleep(host.clock, delayMs);
+    return 'answered';
+  };
+  const caller = host.startLaunch(launcher);
+  await host.clock.advance(5);
+  host.clock.stall(5_000);
+  await host.clock.advance(2_000);
+  expect(await caller).toBe('found');
+  expect(first.isAlive).toBe(true);
+});
+
 test('a report makes the launcher look; only what the launcher sees ends a process', async () => {
   const { host, first } = await startedHost();
   const { instance } = first.handshake;
@@ -144,7 +172,7 @@ test('an endpoint by hand that accepts no connection for 1 s is replaced and fen
   await host.clock.advance(2_000);
   expect(await caller).toBe('started');
   expect(host.lines).toContain(
-    `Endpoint by-hand of ${name} has accepted no connection for 1 s; another endpoint will be started`,
+    `Endpoint by-hand of ${name} has accepted no connection for 1 s; the launcher starts another endpoint`,
   );
   expect(idsOf(host)).toEqual([host.processes.all[0]!.handshake.instance]);
 });
@@ -212,4 +240,67 @@ test('an endpoint of this host is judged by the listeners of this host', async (
   const { host, launcher } = await hostWithForeign('none', 'boot/1');
   expect(await host.launch(launcher)).toBe('started');
   expect(idsOf(host)).toEqual([host.processes.all[0]!.handshake.instance]);
+});
+
+test('a process in another network namespace is not judged by the listeners of this one', async () => {
+  const host = new FakeHost();
+  host.processes.onSpawn = (process) => {
+    const { name, instance: id, epoch, ticket } = process.handshake;
+    const addresses = [process.address];
+    host.clock.setTimer(
+      () => host.names.register({ name, id, epoch, ticket, addresses, hostId: 'boot/2' }),
+      200,
+    );
+  };
+  const launcher = await host.open();
+  expect(await host.launch(launcher)).toBe('started');
+  const [first] = host.processes.all;
+  // Another program has the same address in the namespace of the launcher, and hangs.
+  first!.isSilent = true;
+  expect(await host.launch(launcher)).toBe('found');
+  expect([host.processes.probed, first!.isAlive]).toEqual([[], true]);
+  first!.isStopped = true;
+  expect(await host.launch(launcher)).toBe('started');
+  expect(first!.isAlive).toBe(false);
+});
+
+test.each(['before', 'after'])(
+  'an endpoint by hand is fenced although the server was killed %s its replacement was up',
+  async (moment) => {
+    const host = new FakeHost();
+    host.programsRegister(1_000);
+    const address = 'http://127.0.0.1:9000';
+    host.processes.listeners.set(address, 'stopped');
+    host.names.register({ name, id: 'by-hand', epoch: 1, addresses: [address] });
+    const first = await host.open();
+    void host.startLaunch(first);
+    await host.clock.advance(500);
+    expect(host.processes.all).toHaveLength(1);
+    const withdraw = host.names.withdraw.bind(host.names);
+    // The server ends before the withdrawal is saved.
+    host.names.withdraw = () => new Promise(() => {});
+    if (moment === 'after') await host.clock.advance(1_000);
+    await first.close();
+    expect(idsOf(host)).toContain('by-hand');
+    host.names.withdraw = withdraw;
+
+    // The process continues, and would serve again under the name.
+    host.processes.listeners.set(address, 'listening');
+    await host.open();
+    await host.clock.advance(1_000);
+    expect(idsOf(host)).toEqual([host.processes.all[0]!.handshake.instance]);
+    expect(host.names.launches.all()[0]!.replaces).toEqual([{ id: 'by-hand', epoch: 1 }]);
+  },
+);
+
+test('an endpoint by hand stays registered if its replacement does not start with the next server either', async () => {
+  const { host, launcher } = await hostWithForeign('none');
+  host.programsHang();
+  void host.startLaunch(launcher);
+  await host.clock.advance(500);
+  await launcher.close();
+  await host.open();
+  await host.clock.advance(10_000);
+  expect(host.names.launches.all()).toEqual([]);
+  expect(idsOf(host)).toEqual(['by-hand']);
 });

@@ -403,6 +403,19 @@ test('a launch through a link joins the start of the target service', async () =
   expect(host.processes.all[0]!.options.args).toEqual(['/shop/orders']);
 });
 
+test('a launch rule with a manifest of other services is refused; a manifest of another host is accepted', async () => {
+  const launcher = await new FakeHost().open();
+  expect(() => launcher.checkRule('/elsewhere', { manifest: 'orders' })).toThrow(
+    expect.objectContaining({
+      code: 'FORBIDDEN',
+      message:
+        'Manifest orders starts only services that match /shop/*; got /elsewhere; use another manifest in the launch rule',
+    }),
+  );
+  launcher.checkRule('/shop/other', { manifest: 'orders' });
+  launcher.checkRule('/elsewhere', { manifest: 'unknown' });
+});
+
 test('rejects services without a launch rule, a manifest, a matching name or valid parameters', async () => {
   const host = new FakeHost();
   host.names.define('/shop/none');
@@ -410,14 +423,12 @@ test('rejects services without a launch rule, a manifest, a matching name or val
   host.names.define('/elsewhere', { manifest: 'orders' });
   host.names.define('/shop/params', { manifest: 'orders', params: { x: 1 } });
   const launcher = await host.open();
-  expect(launcher.hasManifest('orders')).toBe(true);
-  expect(launcher.hasManifest('unknown')).toBe(false);
   expect(await host.launch(launcher, 0, '/nowhere')).toMatch(/^NAME_NOT_FOUND/);
   expect(await host.launch(launcher, 0, '/shop/none')).toBe(
     'FORBIDDEN: /shop/none has no launch rule; set a launch rule with clerk define /shop/none --launch MANIFEST',
   );
   expect(await host.launch(launcher, undefined, '/shop/other')).toBe(
-    'START_FAILED: /shop/other could not be started: manifest unknown does not exist on this host; add unknown.yaml to the manifest folder and restart the server',
+    'START_FAILED: /shop/other could not be started: manifest unknown did not exist on this host when the server started; add unknown.yaml to the manifest folder and restart the server',
   );
   expect(await host.launch(launcher, undefined, '/elsewhere')).toBe(
     'FORBIDDEN: Manifest orders starts only services that match /shop/*; got /elsewhere; use another manifest in the launch rule',
@@ -517,5 +528,5 @@ test('a server with the process id 1 warns that orphans become zombies', async (
   expect(host.lines).toEqual([]);
   host.processes.isInit = true;
   await host.open();
-  expect(host.lines).toEqual([expect.stringMatching(/process id 1\. .* zombies, .* --init, .* tini$/)]);
+  expect(host.lines).toEqual([expect.stringMatching(/process id 1\. .* zombies; .* --init, .* tini$/)]);
 });

@@ -1,6 +1,6 @@
-/** Programs that leave processes behind, and what they get from the server, with real processes. */
+/** Programs that leave processes behind, with real processes. */
 import { execFileSync } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -69,35 +69,6 @@ test('processes beside the program are not ended', async () => {
   await until(() => names.launches.all().length === 0);
   expect(isRunning(Number(beside))).toBe(true);
   await launcher.close();
-});
-
-test('a program gets no descriptor that the server has inherited', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'clerk-inherited-'));
-  onTestFinished(() => rmSync(folder, { recursive: true }));
-  const output = join(folder, 'fds');
-  const program = `
-    import { systemProcesses } from ${JSON.stringify(new URL('../../../src/runtime/system-processes.ts', import.meta.url).href)};
-    const child = await systemProcesses.spawn({
-      file: '/bin/ls', argv0: 'ls', args: ['-l', '/proc/self/fd'], env: {}, cwd: '/', stdin: '',
-      logFile: ${JSON.stringify(output)}, maxLogFiles: 0,
-    });
-    // The child does not keep this process alive.
-    const keepAlive = setInterval(() => undefined, 1_000);
-    await child.exited;
-    clearInterval(keepAlive);
-  `;
-  const secret = openSync('/etc/hostname', 'r');
-  const stdio: (number | 'ignore' | 'inherit')[] = Array.from({ length: 100 }, () => 'ignore');
-  stdio[2] = 'inherit';
-  stdio[7] = stdio[99] = secret;
-  execFileSync(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], { stdio });
-  closeSync(secret);
-  const lines = readFileSync(output, 'utf8')
-    .split('\n')
-    .filter((line) => line.includes('->'));
-  expect(lines.length).toBeGreaterThan(3);
-  expect(lines.filter((line) => line.includes('/etc/hostname'))).toEqual([]);
-  expect(lines.find((line) => line.includes(' 99 -> '))).toContain('/dev/null');
 });
 
 test('without a durable store, a start under way ends with the server; with one, the next server finds it', async () => {

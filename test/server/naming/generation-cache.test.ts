@@ -20,7 +20,7 @@ test('two generations hold at most twice the values of one', () => {
   expect(heldKeys(3, 1_000)).toEqual(keys.slice(-4));
 });
 
-test('a value in use stays', () => {
+test('a value that is read again and again stays', () => {
   const cache = new GenerationCache<string>({ maxEntries: 1_000, maxBytes: 50 });
   for (const key of keys) {
     cache.set(key, key, 10);

@@ -6,7 +6,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { ClerkError, isClerkError } from '../../../src/core/errors.js';
 import type { LookupContext, ResolvedService, Resolver } from '../../../src/core/resolution-result.js';
-import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
+import { retryLoop } from '../../../src/runtime/p-retry-loop.js';
 import { decodeResolution } from '../../../src/protocol/resolution-codec.js';
 import { SeenPosition } from '../../../src/registry-client/seen-position.js';
 import { LastKnownGood } from '../../../src/resolve/last-known-good.js';

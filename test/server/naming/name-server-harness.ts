@@ -2,6 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { ClerkError } from '../../../src/core/errors.js';
 import { openNameServer, type NameServerOptions } from '../../../src/server/naming/open-name-server.js';
+import { openSharedNameServer } from '../../../src/server/naming/open-shared-name-server.js';
+import { decodeBatch, encodeSharedChange } from '../../../src/server/naming/shared/batch-content.js';
 import type {
   Caller,
   NameService,
@@ -17,6 +19,7 @@ import type {
 } from '../../../src/protocol/registration-messages.js';
 import type { WatchEvent } from '../../../src/protocol/watch-messages.js';
 import { createFakeRuntime, type FakeRuntime } from '../../../src/testing/fake-runtime.js';
+import { SimulatedEngine } from '../shared-log/simulated-engine.js';
 
 /** A store in memory whose writes can be delayed and can fail. */
 export class ControllableStore implements Store {
@@ -78,6 +81,33 @@ export interface NameServerHarness {
   restart(): Promise<void>;
 }
 
+/** With this variable of the environment, the name servers of all tests are those of a shared log. */
+export const overSharedLog = 'NAMES_OVER_SHARED_LOG';
+
+/** The records of the log are also in `store`, as those of one server would be. */
+function sharedOpener(
+  { records }: ControllableStore,
+  runtime: TestRuntime,
+  options: Partial<NameServerOptions>,
+): () => Promise<NameService> {
+  let opened = 0;
+  const engine = new SimulatedEngine({
+    clock: runtime,
+    onAppended: ({ content }) => {
+      for (const change of decodeBatch(content, runtime.now()).changes) {
+        const { key, value } = encodeSharedChange(change);
+        if (value === undefined) records.delete(key);
+        else records.set(key, value);
+      }
+    },
+  });
+  return async () => {
+    const log = engine.connect(`server-${++opened}`);
+    await log.open();
+    return openSharedNameServer(log, runtime, { version: '1.0.0', ...options });
+  };
+}
+
 /** Opens a name server over a store and a clock that the test controls. */
 export async function nameServerHarness({
   seed = 1,
@@ -89,13 +119,10 @@ export async function nameServerHarness({
 } = {}): Promise<NameServerHarness> {
   const runtime = testRuntime(seed);
   const secrets = new Map<string, string>();
-  const open = async (): Promise<NameService> =>
-    withSecrets(
-      await openNameServer(store, runtime, { version: '1.0.0', ...options }),
-      store,
-      runtime,
-      secrets,
-    );
+  const openAlone = (): Promise<NameService> =>
+    openNameServer(store, runtime, { version: '1.0.0', ...options });
+  const openNames = process.env[overSharedLog] === 'yes' ? sharedOpener(store, runtime, options) : openAlone;
+  const open = async (): Promise<NameService> => withSecrets(await openNames(), store, runtime, secrets);
   const harness: NameServerHarness = {
     names: await open(),
     store,
@@ -125,6 +152,11 @@ function withSecrets(
       ({ canonical } = names.launchRule(name));
     } catch {
       // The name does not exist.
+    }
+    if (!records.has(`p ${canonical} ${id}`)) {
+      // The service uses a name from before a move.
+      const moved = [...records.keys()].find((key) => key.startsWith('p ') && key.endsWith(` ${id}`));
+      if (canonical === name && moved !== undefined) canonical = moved.split(' ')[1] as string;
     }
     const record = records.get(`p ${canonical} ${id}`) ?? records.get(`f ${canonical} ${id}`) ?? '{}';
     const secret = secrets.get((JSON.parse(record) as { readonly secretHash?: string }).secretHash ?? '');

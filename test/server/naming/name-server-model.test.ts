@@ -10,6 +10,8 @@ import {
 
 interface ModelEndpoint {
   epoch: number;
+  /** Name in the last request of the service; unknown after a restart. */
+  used: string | undefined;
   /** The lease expires between these instants. */
   earliest: number;
   latest: number;
@@ -19,6 +21,8 @@ interface ModelEndpoint {
 class Model {
   now = 0;
   readonly links = new Map<string, string>();
+  /** The links that moves have left. */
+  readonly moved = new Set<string>();
   readonly services = new Map<string, Map<string, ModelEndpoint>>();
 
   /** The canonical name; undefined when links form a cycle. */
@@ -35,6 +39,14 @@ class Model {
 
   below(name: string): string[] {
     return [...this.services.keys(), ...this.links.keys()].filter((other) => other.startsWith(`${name}/`));
+  }
+
+  /** The registrations of services that use a name from which no link leads to them any more. */
+  usedAs(name: string, id: string): ModelEndpoint[] {
+    return [...this.services].flatMap(([entry, endpoints]) => {
+      const endpoint = endpoints.get(id);
+      return endpoint?.used === name && entry !== name ? [endpoint] : [];
+    });
   }
 
   has(name: string): boolean {
@@ -59,7 +71,7 @@ const register = (name: string, id: string): Step => ({
     expect(epoch).toBeGreaterThan(before?.epoch ?? 0);
     const endpoints = model.services.get(canonical) ?? new Map<string, ModelEndpoint>();
     model.services.set(canonical, endpoints);
-    endpoints.set(id, { epoch, ...leaseBounds(model.now) });
+    endpoints.set(id, { epoch, used: name, ...leaseBounds(model.now) });
   },
   toString: () => `register ${name} ${id}`,
 });
@@ -73,12 +85,20 @@ const renew = (name: string, id: string): Step => ({
   check: () => true,
   async run(model, { names }) {
     const canonical = model.canonicalOf(name);
-    const endpoint = canonical === undefined ? undefined : model.services.get(canonical)?.get(id);
+    const direct = canonical === undefined ? undefined : model.services.get(canonical)?.get(id);
+    const former = direct === undefined && canonical === name ? model.usedAs(name, id) : [];
+    // Several services may have used the name one after the other.
+    if (former.length > 1) return;
+    const endpoint = direct ?? former[0];
     const epoch = endpoint?.epoch ?? 1;
-    const [result] = names.renew({ renewals: [{ name, id, epoch }] }).results;
+    const { results, moved } = names.renew({ renewals: [{ name, id, epoch }] });
+    const [result] = results;
     if (endpoint === undefined) expect(result).not.toBe('renewed');
     else if (model.now < endpoint.earliest) expect(result).toBe('renewed');
-    if (endpoint !== undefined && result === 'renewed') Object.assign(endpoint, leaseBounds(model.now));
+    if (endpoint === undefined || result !== 'renewed') return;
+    Object.assign(endpoint, leaseBounds(model.now), { used: name });
+    const present = model.canonicalOf(moved?.[0]?.name ?? name);
+    expect(model.services.get(present ?? '')?.get(id)).toBe(endpoint);
   },
   toString: () => `renew ${name} ${id}`,
 });
@@ -89,6 +109,7 @@ const withdraw = (name: string, id: string): Step => ({
     const canonical = model.canonicalOf(name);
     const endpoint = canonical === undefined ? undefined : model.services.get(canonical)?.get(id);
     if (canonical === undefined || endpoint === undefined) return;
+    endpoint.used = name;
     await names.withdraw({ name, id, epoch: endpoint.epoch, now: true });
     model.services.get(canonical)?.delete(id);
     const again = names.register(registration(name, id, { epoch: endpoint.epoch }), localCaller);
@@ -132,8 +153,13 @@ const link = (name: string, target: string): Step => ({
       target === entryName ||
       target.startsWith(`${entryName}/`);
     const code = await codeOf(names.link({ name, target }));
+    const isFormer = entryName !== undefined && model.moved.has(entryName);
+    // Services may still use the former name.
+    if (!refused && isFormer && code === 'CHANGE_TOO_EARLY') return;
     expect(code).toMatch(refused ? /^(FORBIDDEN|CONFIG_INVALID|NAME_NOT_FOUND)$/ : /^done$/);
-    if (!refused) model.links.set(entryName, target);
+    if (refused) return;
+    if (model.links.get(entryName) !== target) model.moved.delete(entryName);
+    model.links.set(entryName, target);
   },
   toString: () => `link ${name} ${target}`,
 });
@@ -146,9 +172,20 @@ const move = (name: string, to: string): Step => ({
     const code = await codeOf(names.move({ from: name, to }));
     const isThere = from !== undefined && (model.has(from) || model.below(from).length > 0);
     if (!isThere || target === undefined) return expect(code).not.toBe('done');
-    const isTaken = model.has(target) || model.below(target).length > 0;
+    const isBack = model.links.get(target) === from;
+    const isTaken = (model.has(target) && !isBack) || model.below(target).length > 0;
     if (target === from || target.startsWith(`${from}/`) || isTaken) return expect(code).toBe('FORBIDDEN');
     expect(code).toBe('done');
+    const newNameOf = (each: string) =>
+      each === from || each.startsWith(`${from}/`) ? target + each.slice(from.length) : each;
+    model.links.delete(target);
+    model.moved.delete(target);
+    model.moved.delete(from);
+    for (const former of model.moved) model.links.set(former, newNameOf(model.links.get(former) as string));
+    for (const former of [...model.moved]) {
+      model.moved.delete(former);
+      model.moved.add(newNameOf(former));
+    }
     for (const map of [model.services, model.links] as Map<string, any>[])
       for (const [key, value] of [...map])
         if (key === from || key.startsWith(`${from}/`)) {
@@ -156,6 +193,7 @@ const move = (name: string, to: string): Step => ({
           map.set(target + key.slice(from.length), value);
         }
     model.links.set(from, target);
+    model.moved.add(from);
   },
   toString: () => `move ${name} ${to}`,
 });
@@ -171,6 +209,7 @@ const remove = (name: string): Step => ({
     for (const each of all) {
       model.services.delete(each);
       model.links.delete(each);
+      model.moved.delete(each);
     }
   },
   toString: () => `remove ${name}`,
@@ -190,7 +229,10 @@ const restart: Step = {
   async run(model, harness) {
     await harness.restart();
     for (const endpoints of model.services.values())
-      for (const endpoint of endpoints.values()) endpoint.latest = leaseBounds(model.now).latest;
+      for (const endpoint of endpoints.values()) {
+        endpoint.latest = leaseBounds(model.now).latest;
+        endpoint.used = undefined;
+      }
   },
   toString: () => 'restart',
 };

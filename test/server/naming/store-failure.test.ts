@@ -57,7 +57,7 @@ test('the failure is logged once, and the status names the broken part', async (
   store.failure = undefined;
   await runtime.advance(1_000);
   expect(errors.slice(1)).toEqual([
-    'The store of the registry can be written again. Changes are accepted again',
+    'The store of the registry can be written again. The server accepts changes again',
   ]);
   expect(names.status()).toMatchObject({ degraded: false });
 });

@@ -20,6 +20,7 @@ import type { Store } from '../../../src/server/ports.js';
 import { temporaryPath } from '../temporary-path.js';
 import { MemoryFolder } from './memory-folder.js';
 import { randomHex, storeOptions } from './store-options.js';
+import { nodeArguments } from '../../support/compiled-programs.js';
 
 const openAt = (folder: string): Store => journalStore(folder, storeOptions);
 const openIn = (folder: MemoryFolder, minCheckpointBytes?: number): Store =>
@@ -399,7 +400,7 @@ test('a killed writer loses no acknowledged write and leaves no partial write', 
   const program = fileURLToPath(new URL('../programs/store-writer.ts', import.meta.url));
   let acknowledged = 0;
   for (let cycle = 0; cycle < 5; cycle++) {
-    const child = spawn(process.execPath, ['--import', 'tsx', program, folder], {
+    const child = spawn(process.execPath, [...nodeArguments(program), folder], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let output = '';

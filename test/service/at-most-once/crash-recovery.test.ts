@@ -6,11 +6,12 @@ import { fileURLToPath } from 'node:url';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { temporaryPath } from '../../server/temporary-path.js';
 import { sendRequest, newCallId } from './node-servers.js';
+import { nodeArguments } from '../../support/compiled-programs.js';
 
 const program = fileURLToPath(new URL('killed-service.ts', import.meta.url));
 
 async function started(folder: string): Promise<{ child: ChildProcess; port: number; ran: string[] }> {
-  const child = spawn(process.execPath, ['--import', 'tsx', program, folder], {
+  const child = spawn(process.execPath, [...nodeArguments(program), folder], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   onTestFinished(() => void child.kill('SIGKILL'));

@@ -81,7 +81,7 @@ test('a call runs once; retries get its response, marked as replayed', async () 
   expect(world.runs).toEqual(['one']);
 });
 
-test('an Idempotency-Key in the form of a call id counts as key, other values are left to the handler', async () => {
+test('an Idempotency-Key in the form of a call id counts as that id', async () => {
   const world = guardedService();
   const key = callId(world.now());
   for (const headers of [
@@ -91,14 +91,75 @@ test('an Idempotency-Key in the form of a call id counts as key, other values ar
   ])
     await world.call({ id: '', headers });
   expect(world.runs).toHaveLength(1);
-  for (let i = 0; i < 2; i++)
-    expect(await world.call({ id: '', headers: { 'idempotency-key': '"8e03978e"' } })).toMatchObject({
-      status: 201,
-      idempotency: undefined,
-    });
-  expect(world.runs).toHaveLength(3);
   const both = { 'clerk-call-id': callId(world.now(), 2), 'idempotency-key': key };
   expect(await world.call({ id: '', headers: both })).toMatchObject({ status: 201, idempotency: undefined });
+});
+
+describe('an Idempotency-Key of any client', () => {
+  const uuid = '8e03978e-40d5-43dd-bc93-6894a57f9324';
+  const withKey = (key: string, init: CallInit = {}): CallInit => ({
+    ...init,
+    id: '',
+    headers: { 'idempotency-key': key },
+  });
+
+  test.each([
+    [uuid, `"${uuid}"`],
+    ['order-7', '"order-7"; retry=1'],
+    ['a\\b', '"a\\\\b"'],
+    ['7', ' "7" '],
+    ['x'.repeat(255), `"${'x'.repeat(255)}"`],
+  ])('%s is one key, quoted or not', async (bare, quoted) => {
+    const world = guardedService();
+    expect(await world.call(withKey(bare))).toMatchObject({ status: 201, idempotency: undefined });
+    for (const key of [bare, quoted])
+      expect(await world.call(withKey(key))).toMatchObject({ status: 201, idempotency: 'replayed' });
+    expect(await world.call(withKey(`${bare.slice(1)}0`))).toMatchObject({ idempotency: undefined });
+    expect(await world.call(withKey(bare, { body: 'two' }))).toMatchObject({ status: 422 });
+    expect(world.runs).toHaveLength(2);
+  });
+
+  test.each(['', '""', '"a', 'a b', 'ä', '"a", "b"', 'x'.repeat(256)])('%j is refused', async (key) => {
+    const world = guardedService();
+    const response = await world.call(withKey(key));
+    expect(response).toMatchObject({ status: 400, ...notRun });
+    expect(response.body).toContain('The header idempotency-key must be 1 to 255 printable');
+    expect(world.runs).toEqual([]);
+  });
+
+  test.each([
+    ['a store that finds', () => memoryCalls()],
+    ['a store that cannot find', () => sharedMemory()],
+  ])('is remembered for the window at least, by %s', async (_store, store) => {
+    for (const startHour of [0, 11, 23.99]) {
+      const world = guardedService({ windowMs: day, store: store() });
+      await world.runtime.advance(day - (world.now() % day) + startHour * hour);
+      await world.call(withKey(uuid));
+      await world.runtime.advance(23.9 * hour);
+      expect(await world.call(withKey(uuid)), `${startHour}`).toMatchObject({ idempotency: 'replayed' });
+      expect(world.runs).toHaveLength(1);
+      await world.runtime.advance(48.1 * hour);
+      expect(await world.call(withKey(uuid))).toMatchObject({ status: 201, idempotency: undefined });
+    }
+  });
+
+  test('runs once for two requests at the same time, also when the first began in the period before', async () => {
+    const world = guardedService({ windowMs: day });
+    await world.runtime.advance(day - (world.now() % day) - 10);
+    const { opened, open } = gate();
+    world.handler = async () => {
+      await opened;
+      return new Response('slow');
+    };
+    const first = world.call(withKey(uuid));
+    expect(await world.call(withKey(uuid))).toMatchObject({ status: 409, idempotency: 'running' });
+    await world.runtime.advance(hour);
+    expect(await world.call(withKey(uuid))).toMatchObject({ status: 409, idempotency: 'running' });
+    open();
+    expect(await first).toMatchObject({ body: 'slow' });
+    expect(await world.call(withKey(uuid))).toMatchObject({ body: 'slow', idempotency: 'replayed' });
+    expect(world.runs).toHaveLength(1);
+  });
 });
 
 test.each([

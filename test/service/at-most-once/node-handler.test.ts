@@ -511,7 +511,7 @@ describe('bodies that are too large', () => {
     expect(handler).not.toHaveBeenCalled();
   });
 
-  test('an endless one is cut', async () => {
+  test('a body without an end is cut at the limit', async () => {
     const port = await serve(atMostOnce((_request, response) => response.end(), { maxBodyBytes: 10 }));
     const socket = await rawConnection(port);
     socket.resume();

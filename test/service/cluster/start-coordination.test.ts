@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import type { IdempotencyStore } from '../../../src/core/idempotency-store.js';
 import { memoryCalls } from '../../../src/service/at-most-once/store/memory-idempotency-store.js';
-import type { PrimaryPort } from '../../../src/service/cluster/cluster-ports.js';
+import type { PrimaryPort } from '../../../src/service/cluster/cluster-messages.js';
 import { startCoordination } from '../../../src/service/cluster/start-coordination.js';
 import { recordedLogger } from '../at-most-once/guarded-service.js';
 
@@ -24,6 +24,7 @@ function start(options: object, port: Partial<PrimaryPort> = {}): string[] {
     logger: recordedLogger(),
     advertise: () => Promise.reject(new Error('not called')),
     guard: () => () => undefined,
+    learnMoves: () => Promise.resolve(),
   });
   return settings;
 }

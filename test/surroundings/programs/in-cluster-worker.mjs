@@ -3,6 +3,8 @@ import cluster from 'node:cluster';
 
 if (cluster.isPrimary) cluster.fork().on('exit', (code) => (process.exitCode = code));
 else {
-  await import('./twelve-steps.mjs');
-  process.once('beforeExit', () => cluster.worker.disconnect());
+  const { finished } = await import('./twelve-steps.mjs');
+  await finished;
+  // Its channel to the primary keeps a worker alive, and nothing else may.
+  cluster.worker.disconnect();
 }

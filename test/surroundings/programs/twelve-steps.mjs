@@ -113,4 +113,5 @@ async function main([data] = process.argv.slice(2)) {
   await registry.close();
 }
 
-void main();
+/** Settles after the last step. */
+export const finished = main();

@@ -25,7 +25,7 @@ test('an endpoint that refuses is avoided, and used again later', async () => {
   await clerk.close();
 });
 
-test('a seed gives one trace', async () => {
+test('two clusters with one seed have the same trace', async () => {
   const trace = async (seed: number) => {
     const { clerk, cluster } = memoryCluster({ '/shop/orders': ['a', 'b', 'c'] }, { seed });
     cluster.refuse('b');

@@ -9,10 +9,14 @@ import {
   random,
   roundRobin,
 } from 'binding-clerk';
-import type { Policy } from 'binding-clerk/extend';
+import type { Policy, PolicyFunction } from 'binding-clerk/extend';
 import { policySuite } from 'binding-clerk/testing';
 
-const policies: Record<string, () => Policy> = {
+const policies: Record<string, () => Policy | PolicyFunction> = {
+  'a function':
+    () =>
+    (candidates, { random }) =>
+      candidates[Math.floor(random() * candidates.length)],
   random,
   'round-robin': roundRobin,
   'load-aware': loadAware,

@@ -2,6 +2,7 @@ import type { AuditLine } from '../../../src/protocol/audit-messages.js';
 import { storeKeys } from '../../../src/server/naming/state/record-codec.js';
 import type { RecordChange } from '../../../src/server/ports.js';
 import type { CoverageMark } from '../coverage.js';
+import { firstNameOf } from './moved-name.js';
 
 export interface AuditCheckerOptions {
   readonly mark: (mark: CoverageMark) => void;
@@ -199,7 +200,7 @@ export class AuditChecker {
     const matches = (fact: string): boolean =>
       isOfCopy
         ? fact === 'incarnation' || fact.startsWith('l ')
-        : names.some((name) => isAtOrBelow(fact.split(' ')[1] ?? '', name));
+        : names.some((name) => isAtOrBelow(firstNameOf(fact.split(' ')[1] ?? ''), firstNameOf(name)));
     const batch = this.#batches.findLast((each) => each.after < at && at <= each.revision);
     if (at > this.#revision)
       this.#violate(`line ${seq}, ${operation}, is written before its change is saved`);

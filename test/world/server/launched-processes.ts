@@ -94,7 +94,7 @@ export class LaunchedProcesses {
       listenerState: async (address) => this.#listenerState(address),
       waitingConnections: async () => 0,
       probe: (address, signal) => this.#probe(address, signal),
-      limitLog: async () => 'kept',
+      rotateLog: async () => 'kept',
       findGroupLeader: async (mark) =>
         this.#all.find((each) => each.envMarker === mark && each.exit === undefined)?.pid,
       isAlive: async (group, mark) => concerned(group, mark).some(({ exit }) => exit === undefined),

@@ -115,6 +115,20 @@ export class LeaseModel {
     lease.from = now();
   }
 
+  /** Ids of the endpoints of a name. */
+  of(name: string): readonly string[] {
+    return [...this.#leases.values()].filter((lease) => lease.name === name).map(({ id }) => id);
+  }
+
+  /** An endpoint was moved to another name, and keeps its lease. Returns false without such an endpoint. */
+  moved(from: string, to: string, id: string): boolean {
+    const lease = this.#leases.get(`${from} ${id}`);
+    if (lease === undefined) return false;
+    this.#leases.delete(`${from} ${id}`);
+    this.#leases.set(`${to} ${id}`, { ...lease, name: to });
+    return true;
+  }
+
   /** Time of the last renewal, or of the server's start. */
   renewedAt(name: string, { id }: StoredEndpoint): number | undefined {
     return this.#leases.get(`${name} ${id}`)?.from;

@@ -91,6 +91,11 @@ export class ServerChecker {
     this.leases = new LeaseModel(options);
   }
 
+  /** The present name of a service, also from its name before a move. */
+  canonicalOf(name: string): string {
+    return this.stored.canonical(name) ?? name;
+  }
+
   get isBroken(): boolean {
     return this.#isBroken;
   }
@@ -142,8 +147,14 @@ export class ServerChecker {
     const { stored } = this;
     const { entries, endpoints } = stored.apply(changes);
     this.#options.log(`durable ${stored.revision}: ${changes.map(({ key }) => key).join(', ')}`);
-    for (const [name, was] of entries) this.#entryChanged(name, was, stored.entries.get(name));
-    for (const { name, id, was, is } of endpoints) {
+    const moves = this.#movesOf(entries);
+    const moved = new Set([...moves.keys(), ...moves.values()]);
+    for (const [name, was] of entries)
+      if (!moved.has(name)) this.#entryChanged(name, was, stored.entries.get(name));
+    const arrived = endpoints.filter(({ name, is }) => is !== undefined && this.#movedWith(moves, name, is));
+    for (const { name, id, was, is } of endpoints.filter((each) => !arrived.includes(each))) {
+      // An endpoint that has not moved with the service has ended in the same write.
+      if (is === undefined && moves.has(name) && !this.leases.of(name).includes(id)) continue;
       const unsavedEnd = this.#unsavedEnds.get(keyOf(name, id));
       this.#unsavedEnds.delete(keyOf(name, id));
       if (is !== undefined) this.#put(name, is, was);
@@ -151,6 +162,7 @@ export class ServerChecker {
       else if (was !== undefined) this.#removed(name, was, entries.has(name) && !stored.entries.has(name));
       if (is === undefined) this.#leaving.delete(keyOf(name, id));
     }
+    for (const [from, to] of moves) this.#moved(from, to);
     for (const name of entries.keys()) if (this.#isForced(name)) this.#forcedAt.set(name, stored.revision);
     this.#updateGroundTruth(new Set([...entries.keys(), ...endpoints.map(({ name }) => name)]));
   }
@@ -222,8 +234,8 @@ export class ServerChecker {
 
   /** A request has arrived at the server. */
   requested(what: { readonly withdraw?: WithdrawRequest; readonly force?: string }): void {
-    if (what.withdraw) this.#withdrawals.add(keyOf(what.withdraw.name, what.withdraw.id));
-    const { withdraw } = what;
+    const withdraw = what.withdraw && { ...what.withdraw, name: this.canonicalOf(what.withdraw.name) };
+    if (withdraw) this.#withdrawals.add(keyOf(withdraw.name, withdraw.id));
     const isStarting =
       withdraw !== undefined && this.stored.endpoints.get(withdraw.name)?.get(withdraw.id)?.starting === true;
     if (withdraw !== undefined && (withdraw.now === true || isStarting)) {
@@ -280,7 +292,7 @@ export class ServerChecker {
     if (request.secret === guessedSecret)
       violate('C5.8', `a stranger has registered ${request.id} with epoch ${epoch}`);
     this.#acknowledged(`the registration of ${request.id}`);
-    const name = this.stored.canonical(request.name) ?? request.name;
+    const name = this.canonicalOf(request.name);
     const key = keyOf(name, request.id);
     const is = this.stored.endpoints.get(name)?.get(request.id);
     if (is !== undefined && is.epoch >= epoch) return;
@@ -296,7 +308,7 @@ export class ServerChecker {
    * before the registration.
    */
   holderOf(request: RegisterRequest): HolderFacts | undefined {
-    const name = this.stored.canonical(request.name) ?? request.name;
+    const name = this.canonicalOf(request.name);
     const is = this.stored.endpoints.get(name)?.get(request.id);
     const isOwn = request.epoch !== undefined || String(is?.addresses) === String(request.addresses);
     if (is === undefined || is.draining || isOwn || this.#withdrawals.has(keyOf(name, request.id)))
@@ -318,7 +330,7 @@ export class ServerChecker {
   withdrawn({ name: asked, id, epoch, now }: WithdrawRequest): void {
     const { violate } = this.#options;
     this.#acknowledged(`the withdrawal of ${id}`);
-    const name = this.stored.canonical(asked) ?? asked;
+    const name = this.canonicalOf(asked);
     const is = this.stored.endpoints.get(name)?.get(id);
     if (is === undefined) {
       const key = keyOf(name, id);
@@ -335,7 +347,8 @@ export class ServerChecker {
 
   renewed({ renewals }: RenewRequest, { results }: RenewResponse): void {
     const { violate } = this.#options;
-    for (const [i, { name, id, epoch }] of renewals.entries()) {
+    for (const [i, { name: asked, id, epoch }] of renewals.entries()) {
+      const name = this.canonicalOf(asked);
       const result = results[i];
       const is = this.stored.endpoints.get(name)?.get(id);
       if (result === 'renewed') {
@@ -350,6 +363,51 @@ export class ServerChecker {
         violate('C5.2', `epoch ${epoch} of ${id} is reported lost while its lease is valid`);
       }
     }
+  }
+
+  /** The moves of a write: new names by former ones. */
+  #movesOf(entries: ReadonlyMap<string, EntryRecord | undefined>): ReadonlyMap<string, string> {
+    const moves = new Map<string, string>();
+    for (const [name, was] of entries) {
+      const is = this.stored.entries.get(name);
+      if (was?.kind !== 'service' || is?.kind !== 'link' || is.moved !== true) continue;
+      moves.set(name, is.target);
+      const there = structureOf(this.stored.entries.get(is.target));
+      if (there !== structureOf(was))
+        this.#options.violate('C1.2', `${name} changes with its move to ${is.target}, into ${there}`);
+    }
+    return moves;
+  }
+
+  /** Whether a move has brought an endpoint to this name. It keeps its epoch and its lease. */
+  #movedWith(moves: ReadonlyMap<string, string>, to: string, { id, epoch }: StoredEndpoint): boolean {
+    for (const [from, target] of moves) {
+      if (target !== to || !this.leases.moved(from, to, id)) continue;
+      const highest = this.#highest.get(keyOf(from, id));
+      // A later registration in the same write has a higher epoch.
+      if (epoch < (highest ?? 0))
+        this.#options.violate('C5.6', `${id} moves to ${to} with epoch ${epoch}, not ${String(highest)}`);
+      return true;
+    }
+    return false;
+  }
+
+  /** What is known of the instances of a name is known of them under its new name. */
+  #moved(from: string, to: string): void {
+    const { violate } = this.#options;
+    for (const map of [this.#highest, this.#withdrawn, this.#leaving])
+      for (const [key, epoch] of [...map]) {
+        if (!key.startsWith(`${from} `)) continue;
+        const moved = to + key.slice(from.length);
+        map.delete(key);
+        map.set(moved, Math.max(epoch, map.get(moved) ?? 0));
+      }
+    for (const key of [...this.#withdrawals])
+      if (key.startsWith(`${from} `)) this.#withdrawals.add(to + key.slice(from.length));
+    const until = this.#guaranteedUntil.get(from) ?? 0;
+    this.#guaranteedUntil.set(to, Math.max(until, this.#guaranteedUntil.get(to) ?? 0));
+    this.#shownAt.set(to, Math.max(this.#shownAt.get(from) ?? 0, this.#shownAt.get(to) ?? 0));
+    for (const id of this.leases.of(from)) violate('C1.2', `${id} is lost when ${from} moves to ${to}`);
   }
 
   /** The withdrawal of an older registration does not affect a newer one. */

@@ -24,6 +24,8 @@ export interface ServerOperationsOptions {
   readonly checker: ServerChecker;
   readonly services: ServiceProcesses;
   readonly server: SimulatedServer;
+  /** Whether services move to other names. */
+  readonly moves: boolean;
   /** Sends a request of an operator to the server; rejects on an error response. */
   readonly sendOperatorRequest: (path: string, body: object) => Promise<void>;
   readonly mark: (mark: CoverageMark) => void;
@@ -107,11 +109,16 @@ export class ServerOperations implements Operations {
   }
 
   redefine(name: string): undefined {
-    this.#requestChange(paths.define, { name, policy: this.#random.one(policies) });
+    this.#requestChange(paths.define, {
+      name: this.#options.checker.canonicalOf(name),
+      policy: this.#random.one(policies),
+    });
     return undefined;
   }
 
   clearService(name: string): undefined {
+    // The names of a service that was moved would no longer lead to the same one.
+    if (this.#options.moves) return undefined;
     // Its services notice at the next renewal, and register again.
     this.#requestChange(paths.remove, { name, recursive: true, force: true });
     return undefined;

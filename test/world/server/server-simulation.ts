@@ -1,6 +1,6 @@
 import type { FakeRuntime } from 'binding-clerk/testing';
-import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
-import { remoteRegistry } from '../../../src/registry/remote/remote-registry.js';
+import { retryLoop } from '../../../src/runtime/p-retry-loop.js';
+import { serverRegistry } from '../../../src/registry/remote/server-registry.js';
 import { decodeError } from '../../../src/protocol/error-codec.js';
 import { paths } from '../../../src/protocol/paths.js';
 import type { RegistryConnection } from '../../../src/registry-client/connection.js';
@@ -18,6 +18,8 @@ import { DataRestore } from './data-restore.js';
 import { LaunchChecker } from './launch-checker.js';
 import { LaunchedProcesses } from './launched-processes.js';
 import { policies, ServerOperations } from './server-operations.js';
+import { otherNameOf } from './moved-name.js';
+import { ServiceMoves } from './service-moves.js';
 import { ServiceProcesses } from './service-processes.js';
 import { ObservedRegistry } from './observed-registry.js';
 import { SimulatedNetwork, type NetworkClient } from './simulated-network.js';
@@ -54,6 +56,8 @@ export class ServerSimulation {
   readonly launches: LaunchChecker;
   readonly network: SimulatedNetwork;
   readonly operations: ServerOperations;
+  /** Set when services move to other names. */
+  readonly #moves: ServiceMoves | undefined;
   /** Set when an older copy replaces the data of the registry. */
   readonly #restore: DataRestore | undefined;
   readonly #options: ServerSimulationOptions;
@@ -61,7 +65,7 @@ export class ServerSimulation {
   readonly #chance: RandomStream;
   readonly #operator: RegistryConnection;
   readonly #operatorProcess: SimulatedProcess;
-  readonly #monitor: ReturnType<typeof remoteRegistry>;
+  readonly #monitor: ReturnType<typeof serverRegistry>;
   /** Number of starts that clerks wait for. */
   #pendingStarts = 0;
 
@@ -72,10 +76,13 @@ export class ServerSimulation {
     this.#random = randomStream(seed, 'server');
     this.#chance = randomStream(seed, 'services');
     const networkRandom = randomStream(seed, 'wire');
-    const createProcess = (id: string): SimulatedProcess => new SimulatedProcess(id, runtime, this.#chance);
+    const createProcess = (id: string, starter = id): SimulatedProcess =>
+      new SimulatedProcess(id, runtime, this.#chance, starter);
+    const moveRandom = randomStream(seed, 'moves');
+    const moves = settings.restore === undefined && moveRandom.chance(0.4);
     this.checker = new ServerChecker({
       now,
-      names,
+      names: [...names, ...(moves ? scenario.services.map(otherNameOf) : [])],
       truth,
       mark,
       violate,
@@ -164,6 +171,7 @@ export class ServerSimulation {
       createProcess,
       peer: (client) => this.network.connection(client),
       leaseMs: settings.leaseMs,
+      canonicalOf: (name) => this.checker.canonicalOf(name),
       onLeft: (request) => this.operations.replay(request),
       launchFailures: scenario.launchFailures,
       isHealed: options.isHealed,
@@ -221,12 +229,21 @@ export class ServerSimulation {
       checker: this.checker,
       services: this.services,
       server: this.server,
+      moves,
       sendOperatorRequest: (path, body) => this.request(path, body),
     });
+    this.#moves = moves
+      ? new ServiceMoves({
+          ...{ runtime, random: moveRandom, services: scenario.services, mark, log },
+          canonicalOf: (name) => this.checker.canonicalOf(name),
+          sendOperatorRequest: (path, body) => this.request(path, body),
+          isOver: () => runtime.now() >= scenario.faultPeriodMs,
+        })
+      : undefined;
     this.#operatorProcess = createProcess('operator');
     this.#operator = this.network.connection(this.#operatorProcess);
     const monitorProcess = createProcess('monitor');
-    this.#monitor = remoteRegistry({
+    this.#monitor = serverRegistry({
       urls: ['http://registry'],
       clock: monitorProcess,
       retry: retryLoop,
@@ -265,6 +282,7 @@ export class ServerSimulation {
     this.#monitor.watch('/w/**', () => undefined);
     await runtime.advance(200);
     this.#restore?.schedule(scenario.faultPeriodMs);
+    this.#moves?.schedule();
     const isOver = (): boolean => runtime.now() >= scenario.faultPeriodMs;
     if (!scenario.isSurvivable)
       this.#audit?.scheduleFullDisk(scenario.faultPeriodMs, isOver, () => this.server.start());
@@ -289,7 +307,7 @@ export class ServerSimulation {
       afterPendingIo: (callback) => runtime.afterPendingIo(callback),
       deliver: (action) => action(),
     };
-    const inner = remoteRegistry({
+    const inner = serverRegistry({
       urls: ['http://registry'],
       clock: runtime,
       retry: retryLoop,
@@ -327,7 +345,8 @@ export class ServerSimulation {
     for (const check of network.checks) check.checkFinalState();
     const live = new Set<string>();
     for (const { replica, state } of services.running()) {
-      const { service, id, leaving } = replica;
+      const { id, leaving } = replica;
+      const service = checker.canonicalOf(replica.service);
       live.add(`${service} ${id}`);
       const is = checker.stored.endpoints.get(service)?.get(id);
       if (!leaving && (state !== 'registered' || is === undefined))

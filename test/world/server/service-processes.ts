@@ -1,5 +1,5 @@
 import type { SpawnOptions } from '../../../src/core/processes.js';
-import { retryLoop } from '../../../src/invoke/p-retry-loop.js';
+import { retryLoop } from '../../../src/runtime/p-retry-loop.js';
 import { Advertiser } from '../../../src/service/advertiser.js';
 import type { Advertisement } from '../../../src/service/advertisement.js';
 import type { RegisterRequest } from '../../../src/protocol/registration-messages.js';
@@ -39,9 +39,12 @@ export interface ServiceProcessesOptions {
   readonly random: RandomStream;
   /** Decides which programs listen after they have advertised themselves. */
   readonly listenRandom: RandomStream;
-  readonly createProcess: (id: string) => SimulatedProcess;
+  /** The second parameter is the process on the same host that starts it. */
+  readonly createProcess: (id: string, starter?: string) => SimulatedProcess;
   readonly peer: (process: SimulatedProcess) => RegistryConnection;
   readonly leaseMs: number;
+  /** The present name of a service. */
+  readonly canonicalOf: (name: string) => string;
   /** A service has withdrawn this registration. */
   readonly onLeft: (request: RegisterRequest) => void;
   readonly isHealed: () => boolean;
@@ -107,7 +110,7 @@ export class ServiceProcesses {
       onEnd({ code, signal });
     };
     let replica: Replica | undefined;
-    const process = this.#options.createProcess(line.instance);
+    const process = this.#options.createProcess(line.instance, 'server');
     const fails = !isHealed() && random.chance(launchFailures);
     const calls = new LaunchedCalls(process, violate);
     const launched: LaunchedProgram = { calls, spawnedAt: process.now(), upAt: undefined };
@@ -190,8 +193,10 @@ export class ServiceProcesses {
 
   /** The state of a registration at its service. */
   stateOf(name: string, id: string, epoch: number): string | undefined {
+    const { canonicalOf } = this.#options;
     for (const [replica, { ad, process }] of this.#processes)
-      if (replica.service === name && ad?.id === id && ad.epoch === epoch && process.isAlive) return ad.state;
+      if (ad?.id === id && ad.epoch === epoch && process.isAlive && canonicalOf(replica.service) === name)
+        return ad.state;
     return undefined;
   }
 

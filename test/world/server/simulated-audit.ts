@@ -40,6 +40,7 @@ export interface AuditCopy {
 const acknowledged = new Map<string, string>([
   [paths.define, 'define'],
   [paths.link, 'link'],
+  [paths.move, 'move'],
   [paths.remove, 'remove'],
   [paths.register, 'register'],
   [paths.withdraw, 'withdraw'],
@@ -129,8 +130,10 @@ export class SimulatedAudit {
           const response = await requests.run(path, body, incoming, client, operate);
           const operation = acknowledged.get(path);
           const { revision } = response as { readonly revision?: string };
-          if (operation !== undefined && revision !== undefined)
-            this.checker.acknowledged(operation, (body as { readonly name: string }).name, revision);
+          if (operation !== undefined && revision !== undefined) {
+            const { name, from = name } = body as { readonly name: string; readonly from?: string };
+            this.checker.acknowledged(operation, from, revision);
+          }
           return response;
         } catch (error) {
           requests.recordError(incoming, client, error);

@@ -1,7 +1,7 @@
 import type { FakeRuntime } from 'binding-clerk/testing';
 import type { Clock, Timer } from '../../../src/core/clock.js';
 import { ClerkError } from '../../../src/core/errors.js';
-import { WatchResponse } from '../../../src/server/http/watch-response.js';
+import { WatchBacklog } from '../../../src/server/http/watch-backlog.js';
 import { encodeError, httpStatusOf } from '../../../src/protocol/error-codec.js';
 import type { ResolveResponse } from '../../../src/protocol/lookup-messages.js';
 import type { WatchEditRequest, WatchEvent, WatchRequest } from '../../../src/protocol/watch-messages.js';
@@ -227,7 +227,7 @@ export class SimulatedNetwork {
         let waiting = 0;
         const id = server.process.randomHex(8);
         this.options.onAnswer(request.position ?? '', server.names.status().incarnation);
-        const stream = new WatchResponse({
+        const stream = new WatchBacklog({
           id,
           globs,
           since,

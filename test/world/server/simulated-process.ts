@@ -23,6 +23,8 @@ export class SimulatedProcess implements Clock, Hashing {
     readonly id: string,
     readonly runtime: FakeRuntime,
     readonly randomStream: RandomStream,
+    /** The process that started it, on the same host. Default: none. */
+    readonly starter = id,
   ) {}
 
   get isStopped(): boolean {
@@ -46,7 +48,7 @@ export class SimulatedProcess implements Clock, Hashing {
   }
 
   hostId(): string {
-    return `host of ${this.id}`;
+    return `host of ${this.starter}`;
   }
 
   hostAddresses(): readonly string[] {

@@ -2,7 +2,7 @@ import { ClerkError } from '../../../src/core/errors.js';
 import { openLauncher, type LauncherOptions } from '../../../src/server/launcher/launcher.js';
 import { parseManifest, type Manifest } from '../../../src/server/launcher/manifest.js';
 import { openNameServer } from '../../../src/server/naming/open-name-server.js';
-import type { WatchResponse } from '../../../src/server/http/watch-response.js';
+import type { WatchBacklog } from '../../../src/server/http/watch-backlog.js';
 import type { Caller, Launcher, NameService } from '../../../src/server/ports.js';
 import { limits } from '../../../src/protocol/limits.js';
 import type { LaunchRequest, ResetRequest, StopRequest } from '../../../src/protocol/launch-messages.js';
@@ -11,6 +11,7 @@ import type {
   ChangeResponse,
   DefineRequest,
   LinkRequest,
+  MoveRequest,
   RemoveRequest,
 } from '../../../src/protocol/naming-messages.js';
 import type {
@@ -34,7 +35,7 @@ import type { LaunchedProcesses } from './launched-processes.js';
 export interface ServerInstance {
   readonly process: SimulatedProcess;
   readonly names: NameService;
-  readonly streams: Map<string, WatchResponse>;
+  readonly streams: Map<string, WatchBacklog>;
   respond(question: RegistryRequest, who: string, gone: AbortSignal): Promise<unknown>;
 }
 
@@ -154,6 +155,7 @@ export class SimulatedServer {
     this.#audit = audit;
     const launcher = await this.#openLauncher(process, {
       launchRule: (name) => names.launchRule(name),
+      canonicalOf: (name) => names.canonicalOf(name),
       resolve: (name) => names.resolve(name),
       onRegistered: (listener) => names.onRegistered(listener),
       onUnreachable: (listener) => names.onUnreachable(listener),
@@ -164,7 +166,7 @@ export class SimulatedServer {
       withdraw: (request) => this.#withdraw(names, request),
     });
     this.#launcher = launcher;
-    const streams = new Map<string, WatchResponse>();
+    const streams = new Map<string, WatchBacklog>();
     const answer: ServerInstance['respond'] = (question, who, gone) => {
       const operate = (): Promise<unknown> =>
         this.#respond({ names, launcher, streams }, question, who, gone);
@@ -270,6 +272,11 @@ export class SimulatedServer {
       case paths.link: {
         const response = await names.link(body as LinkRequest);
         checker.changed((body as LinkRequest).name);
+        return response;
+      }
+      case paths.move: {
+        const response = await names.move(body as MoveRequest);
+        checker.changed((body as MoveRequest).from);
         return response;
       }
       case paths.remove: {

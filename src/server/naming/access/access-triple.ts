@@ -32,7 +32,7 @@ export interface AccessRequest {
   readonly principal: unknown;
   readonly path: unknown;
   readonly rights: unknown;
-  /** Directory that holds the triple. Default: {@link directoryOfPattern} of the path. */
+  /** Directory of the triple. Default: {@link directoryOfPattern} of the path. */
   readonly directory?: string | undefined;
 }
 
@@ -64,7 +64,7 @@ export function toCompiledTriple({ principal, path, rights, directory }: AccessR
   });
 }
 
-/** Returns the segments before the first wildcard. For a path without wildcards, returns the parent. */
+/** Returns the directory above the first segment with a wildcard. Returns the parent of a path without wildcards. */
 export function directoryOfPattern({ segments }: Glob): string {
   const wild = segments.findIndex((segment) => segment.includes('*'));
   const kept = segments.slice(0, wild < 0 ? segments.length - 1 : wild);

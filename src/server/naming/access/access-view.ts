@@ -1,7 +1,8 @@
 import type { NamingView } from '../state/naming-view.js';
+import { followMoves } from '../state/resolve-links.js';
 import type { AccessView } from './evaluate-access.js';
 
-/** A group counts only under its own name: links are not followed. */
+/** Returns the rights and groups of a registry. A link to a group does not count as a group. */
 export function accessViewOf(view: NamingView): AccessView {
   return {
     triplesIn: (directory) => view.identities.triplesIn(directory),
@@ -9,5 +10,6 @@ export function accessViewOf(view: NamingView): AccessView {
       const entry = view.entry(name);
       return entry?.kind === 'group' ? entry.members : undefined;
     },
+    presentName: (name) => followMoves(view, name),
   };
 }

@@ -3,14 +3,14 @@ import { ClerkError } from '../../../core/errors.js';
 import { matches, type Glob } from '../../../core/glob.js';
 import type { AccessGrant, Caller } from '../../ports.js';
 import { directoryOfPattern } from './access-triple.js';
-import { directoriesOf, evaluateAccess, meantBy, type AccessView } from './evaluate-access.js';
+import { directoriesOf, evaluateAccess, isOwnName, meantBy, type AccessView } from './evaluate-access.js';
 
 /** Rights that the key of a launched instance shares with its principal. */
 const sharedRights: ReadonlySet<AccessRight> = new Set(['read', 'test', 'call']);
 
 /**
- * Returns undefined without the right. The key of a launched instance may only advertise its own name, and read, test
- * and call as its principal.
+ * Returns why a caller has a right on a name; undefined without the right. The key of a launched instance has only
+ * the rights read, test and call of its principal, and may advertise its own name.
  */
 export function callerAccess(
   view: AccessView,
@@ -20,12 +20,12 @@ export function callerAccess(
 ): AccessGrant | undefined {
   if (caller?.pin === undefined) return undefined;
   const { principal, instance } = caller;
-  const isShared = sharedRights.has(right) || (right === 'advertise' && name === principal);
+  const isShared = sharedRights.has(right) || (right === 'advertise' && isOwnName(view, principal, name));
   return instance === undefined || isShared ? evaluateAccess(view, principal, name, right) : undefined;
 }
 
 /**
- * Whether the caller has a right on every name that matches a glob. One triple must cover the glob: rights of several
+ * Whether the caller has a right on every name that matches a glob. A single triple must cover the glob; several
  * triples are not combined.
  */
 export function hasRightOnAll(
@@ -48,8 +48,9 @@ export function hasRightOnAll(
 }
 
 /**
- * Whether a glob matches every name that another glob matches. A `*` of the inner glob counts as a character that only
- * a wildcard matches. A `**` is tried as no segment and as more segments than a glob without `**` can match.
+ * Whether the outer glob matches every name that the inner glob matches. Tests the inner glob as if it were a name. A
+ * `*` in it matches only wildcards of the outer glob. Each `**` is tested as zero, one and 17 segments; 17 are more
+ * than a glob without `**` can match.
  */
 export function covers(outer: Glob, inner: Glob): boolean {
   if (outer.text === inner.text) return true;

@@ -5,8 +5,10 @@ import type { CompiledTriple } from './access-triple.js';
 
 export interface AccessView {
   triplesIn(directory: string): readonly CompiledTriple[];
-  /** Principals and other groups; undefined if the name is not a group. */
+  /** Returns principals and other groups; undefined if the name is not a group. */
   membersOf(name: string): readonly string[] | undefined;
+  /** Returns the name to which a name was moved, or the name itself. */
+  presentName(name: string): string;
 }
 
 const ownRights: readonly AccessRight[] = ['read', 'advertise'];
@@ -14,8 +16,8 @@ const ownRights: readonly AccessRight[] = ['read', 'advertise'];
 const maxGroupDepth = 8;
 
 /**
- * Returns why a principal has a right on a name, or undefined without the right. Triples only grant rights. The
- * nearest directory is searched first.
+ * Returns why a principal has a right on a name; undefined without the right. A triple can grant rights but cannot
+ * deny them. The search starts at the name itself and ends at the root.
  *
  * @param principal - absolute name of the principal
  * @param name - canonical name
@@ -27,7 +29,8 @@ export function evaluateAccess(
   name: string,
   right: AccessRight,
 ): AccessGrant | undefined {
-  if (principal === name && includingRight(ownRights, right) !== undefined) return { kind: 'own-name' };
+  if (includingRight(ownRights, right) !== undefined && isOwnName(view, principal, name))
+    return { kind: 'own-name' };
   for (const directory of directoriesOf(name))
     for (const compiled of view.triplesIn(directory)) {
       const granted = includingRight(compiled.triple.rights, right);
@@ -39,14 +42,19 @@ export function evaluateAccess(
   return undefined;
 }
 
+/** Whether a name is the own name of a principal, also after it was moved. */
+export function isOwnName(view: AccessView, principal: string, name: string): boolean {
+  return principal === name || view.presentName(principal) === name;
+}
+
 export function* directoriesOf(name: string): IterableIterator<string> {
   for (let end = name.length; end > 1; end = name.lastIndexOf('/', end - 1)) yield name.slice(0, end);
   yield '/';
 }
 
 /**
- * Returns the groups that lead from a triple to a principal; empty if the pattern matches the principal itself.
- * Returns undefined if the triple does not include the principal.
+ * Returns the chain of groups by which a triple applies to a principal. The chain is empty if the pattern matches the
+ * principal itself. Returns undefined if the triple does not apply.
  */
 export function meantBy(
   view: AccessView,

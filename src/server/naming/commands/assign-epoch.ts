@@ -1,6 +1,7 @@
 /**
- * The rules by which an instance gets its epoch. The registry gives epochs: a request never chooses one. A live instance
- * is replaced only by its holder, by a process at the same addresses, or when its holder is silent.
+ * Decides the epoch of a registration. The registry assigns epochs; a request cannot choose one. A live registration
+ * is replaced only by the process that has its secret, by a process at the same addresses, or when the current
+ * process is suspect and has missed a renewal.
  *
  * @see [C5.6](../../../../docs/guarantees.md#c5-6), [C5.8](../../../../docs/guarantees.md#c5-8)
  */
@@ -27,7 +28,7 @@ export interface RegistrationClaim {
   readonly name: string;
   readonly request: RegisterRequest;
   readonly endpoint: EndpointMessage;
-  /** Whether the request has redeemed a launch ticket for its epoch. */
+  /** Whether the request has redeemed a launch ticket, which states the epoch. */
   readonly isLaunched: boolean;
   readonly newSecret: string;
 }
@@ -41,19 +42,20 @@ export interface AssignedEpoch {
 }
 
 interface Decision {
-  /** Whether the registration keeps the epoch and the secret of the request. */
+  /** Whether the registration continues with the epoch and the secret of the request. */
   readonly isResumed: boolean;
   readonly displaced?: DisplacedHolder | undefined;
 }
 
 /**
- * Returns the epoch of a registration. Only the holder of the secret keeps its epoch and its secret. Any other
- * registration gets the next epoch of the name and a new secret.
+ * Returns the epoch and the secret of a registration. A request with the secret of the present registration keeps
+ * both. A launched instance gets the epoch of its launch and a new secret. Any other request gets the next epoch of
+ * the name and a new secret.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the epoch is not a positive integer
- * @throws {@link ClerkError} `FORBIDDEN` when the instance has registered later or has withdrawn the epoch; with
- *   `remainingMs` 0 when the request can succeed without an epoch; with the time until the holder counts as silent when
- *   another process holds the instance
+ * @throws {@link ClerkError} `FORBIDDEN` when the instance has a newer epoch or has withdrawn this epoch.
+ *   `remainingMs` is 0 when the same request succeeds without an epoch. When another process uses the id,
+ *   `remainingMs` is the time after which the id is free unless that process renews.
  */
 export function assignEpoch(view: NamingView, claim: RegistrationClaim, context: PlanContext): AssignedEpoch {
   const { name, request, isLaunched, newSecret } = claim;
@@ -69,12 +71,12 @@ export function assignEpoch(view: NamingView, claim: RegistrationClaim, context:
       : decideLive(claim, current, context);
   const { isResumed, displaced } = decision;
   const epoch = isResumed || isLaunched ? (request.epoch as number) : counter.epoch + 1;
-  // A registration from before there were secrets gets its secret when it is resumed.
+  // Registrations of old releases have no secret. Such a registration gets one when it resumes.
   const secret = (isResumed && request.secret) || newSecret;
   const changes: StateChange[] = [];
   if (epoch > counter.epoch || view.counter(name) === undefined)
     changes.push({ kind: 'counter', name, record: { epoch: Math.max(epoch, counter.epoch) } });
-  // The new registration contains the last epoch of the instance, so the fence is not needed any more.
+  // The registration now stores the newest epoch of the instance, so the fence is obsolete.
   if (fence !== undefined) changes.push({ kind: 'fence', name, id, record: undefined });
   return { epoch, secret, secretHash: context.hashing.sha256(secret), displaced, changes };
 }
@@ -131,7 +133,10 @@ function decideLive(
   throw heldError(name, current, untilSilentMs(current, at));
 }
 
-/** Returns the holder that may take the instance back: the first of several that were replaced in a row. */
+/**
+ * Returns the process that may take the instance back. If several processes replaced each other in a row, this is the
+ * first one.
+ */
 function displacedBy(current: EndpointView, at: number): DisplacedHolder | undefined {
   const { epoch, leaseMs, json } = current;
   const secretHash = secretHashOf(json);
@@ -161,7 +166,7 @@ function withdrawnError(name: string, id: string, epoch: number): ClerkError {
 function unknownEpochError(name: string, id: string, epoch: number): ClerkError {
   return new ClerkError(
     'FORBIDDEN',
-    `Epoch ${epoch} of instance ${quote(id)} of ${name} must come with the secret of the registration that has this epoch; register without an epoch to get a new epoch`,
+    `A registration of instance ${quote(id)} of ${name} with epoch ${epoch} must have the secret that belongs to this epoch; register without an epoch to get a new epoch`,
     { remainingMs: 0 },
   );
 }
@@ -171,7 +176,7 @@ function heldError(name: string, { id, json }: EndpointView, remainingMs: number
   const seconds = (remainingMs / 1_000).toFixed(1);
   return new ClerkError(
     'FORBIDDEN',
-    `Instance ${quote(id)} of ${name} is held by the process at ${addresses.join(', ')}; give each process an id of its own; if that process has ended, the id is free after ${seconds} s without a renewal`,
+    `Instance ${quote(id)} of ${name} is in use by the process at ${addresses.join(', ')}; give each process its own id; if that process has ended, the id is free in ${seconds} s`,
     { remainingMs },
   );
 }

@@ -1,6 +1,7 @@
 /**
- * Rights that a change needs. A registry in which a key was enrolled checks every change of a client. The checks run in
- * the plan of the change, so links and rights are those of the moment at which the change applies.
+ * Checks whether the caller of a change has the required rights. An open registry, in which no key was ever enrolled,
+ * skips these checks. The checks run while the change is planned, so they see the same links and rights as the
+ * change.
  */
 import { ClerkError } from '../../../core/errors.js';
 import { parseGlob } from '../../../core/glob.js';
@@ -11,6 +12,7 @@ import { accessViewOf } from '../access/access-view.js';
 import { callerAccess, forbidden, hasRightOnAll } from '../access/caller-access.js';
 import { isLive } from '../state/identity-view.js';
 import type { NamingView } from '../state/naming-view.js';
+import type { StateChange } from '../state/records.js';
 import { tryResolveParentLinks } from '../state/resolve-links.js';
 import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
 
@@ -18,17 +20,18 @@ export function isSecured({ identities }: NamingView): boolean {
   return identities.keyCount > 0;
 }
 
-/** @throws {@link ClerkError} `FORBIDDEN` in a registry without identities, where a right would count only later */
+/** @throws {@link ClerkError} `FORBIDDEN` in an open registry, because a right has no effect there */
 export function requireSecured(view: NamingView, what: string): void {
   if (isSecured(view)) return;
   throw new ClerkError(
     'FORBIDDEN',
-    `The registry must be secured to hold ${what}; secure the registry first`,
+    `The registry must be secured before it can store ${what}; secure the registry with clerk init`,
   );
 }
 
 /**
- * Requires that the key of the caller is live. The key may have been revoked after the request was accepted.
+ * Checks that the key of the caller is still live. The key may have been revoked since the server accepted the
+ * request.
  *
  * @throws {@link ClerkError} `IDENTITY_INVALID`
  */
@@ -38,10 +41,7 @@ export function requireLiveKey(view: NamingView, command: NamingCommand, { wallN
   const key = view.identities.key(pin);
   if (key?.principal === principal && isLive(key, wallNow())) return;
   if (view.launchOfKey(pin)?.name === principal) return;
-  throw new ClerkError(
-    'IDENTITY_INVALID',
-    `Key ${pin} of ${principal} is not valid any more; enrol a new key`,
-  );
+  throw new ClerkError('IDENTITY_INVALID', `Key ${pin} of ${principal} is no longer valid; enrol a new key`);
 }
 
 /**
@@ -56,6 +56,7 @@ export function authorizeRequest(view: NamingView, command: NamingCommand): void
     case 'define':
     case 'link':
     case 'directory':
+    case 'cancel':
     case 'remove':
     case 'group':
       requireWrite(view, command.caller, command.request.name);
@@ -70,7 +71,7 @@ export function authorizeRequest(view: NamingView, command: NamingCommand): void
 }
 
 /**
- * Requires the right `write` on every name that a planned change touches, and the right `admin` on moved rights.
+ * Requires the right `write` on every name that a planned change touches, and the right `admin` for each right that moves with its name.
  *
  * @throws {@link ClerkError} `FORBIDDEN`
  */
@@ -80,6 +81,7 @@ export function authorizePlan(view: NamingView, command: NamingCommand, { change
     case 'define':
     case 'link':
     case 'directory':
+    case 'cancel':
     case 'remove':
     case 'group':
     case 'move':
@@ -89,23 +91,39 @@ export function authorizePlan(view: NamingView, command: NamingCommand, { change
   }
   const { caller } = command;
   const access = accessViewOf(view);
+  // Entries are checked before rights, so a caller that may not change a name does not learn whether rights exist on
+  // it.
   for (const change of changes) {
-    if (change.kind === 'entry' && callerAccess(access, caller, change.name, 'write') === undefined)
+    if (change.kind !== 'entry' || leadsToTheSame(view, command, change)) continue;
+    if (callerAccess(access, caller, change.name, 'write') === undefined)
       throw forbidden(caller, `every name that the change of ${requestedName(command)} touches`, 'write');
+  }
+  for (const change of changes) {
     if (change.kind !== 'access') continue;
     const path = parseGlob(change.directory === '/' ? '/**' : `${change.directory}/**`);
     if (!hasRightOnAll(access, caller, path, 'admin')) throw forbidden(caller, path.text, 'admin');
   }
 }
 
-/** The error must not show a name that the caller has not named. */
+/** Whether a move only updates a link that an earlier move left. Such a link still leads to the same entry. */
+function leadsToTheSame(
+  view: NamingView,
+  { kind }: NamingCommand,
+  { name, record }: Extract<StateChange, { readonly kind: 'entry' }>,
+): boolean {
+  if (kind !== 'move' || record?.kind !== 'link' || record.moved !== true) return false;
+  const before = view.entry(name);
+  return before?.kind === 'link' && before.moved === true;
+}
+
+/** The error shows only names of the request, because the caller may not read the others. */
 function requestedName({ request }: { readonly request: MoveRequest | { readonly name: string } }): string {
   return 'from' in request ? request.from : request.name;
 }
 
 export function requireWrite(view: NamingView, caller: Caller | undefined, name: string): void {
   const requested = parseName(name);
-  // The plan rejects a name whose links form a cycle, after the right on the name itself was checked.
+  // If links form a cycle, the right on the requested name is checked. The plan rejects the cycle later.
   const target = tryResolveParentLinks(view, requested) ?? requested;
   if (callerAccess(accessViewOf(view), caller, target, 'write') === undefined)
     throw forbidden(caller, requested, 'write');

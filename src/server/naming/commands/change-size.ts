@@ -3,23 +3,24 @@ import { limits } from '../../../protocol/limits.js';
 import type { NamingView } from '../state/naming-view.js';
 
 /**
- * Refuses a change of too many names before it is planned. A plan of many names would hold the event loop.
+ * Rejects a change of too many names before the change is planned, because a long plan blocks the event loop.
  *
  * @param name - the name that changes together with its endpoints and all names below it
  * @param verb - what the change does to the names, for the error
  * @throws {@link ClerkError} `LIMIT_EXCEEDED`
  */
-export function checkChangeSize(view: NamingView, name: string, verb: 'move' | 'remove'): void {
+export function checkChangeSize(view: NamingView, name: string, verb: 'move' | 'remove' | 'cancel'): void {
   const { maxChangedNames } = limits;
   let size = 1 + view.endpointCount(name);
   for (const below of view.descendants(name)) {
     size += 1 + view.endpointCount(below);
     if (size > maxChangedNames) break;
   }
+  if (verb === 'move') for (const _ of view.movedLinksTo(name)) if (++size > maxChangedNames) break;
   if (size <= maxChangedNames) return;
   throw new ClerkError(
     'LIMIT_EXCEEDED',
-    `A change can ${verb} at most ${maxChangedNames} names and endpoints, which ${name} exceeds with the names below it; ${verb} smaller parts first`,
+    `One change can ${verb} at most ${maxChangedNames} names and endpoints; ${name} and the names below it have more; ${verb} smaller parts first`,
   );
 }
 

@@ -1,4 +1,4 @@
-/** Commands that enrol a key. A key that has ended is never enrolled again. */
+/** Commands that enrol a key. A retired or revoked key cannot be enrolled again. */
 import { ClerkError } from '../../../core/errors.js';
 import type { KeyPin } from '../../../core/key-pin.js';
 import { parseName } from '../../../core/name.js';
@@ -11,16 +11,16 @@ import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
 const maxLiveKeys = 8;
 
-/** One message for every reason, so that a refusal reveals nothing about principals and tokens. */
+/** Has the same message for every reason, so that a refused caller learns nothing about principals and tokens. */
 export function enrolmentRefused(): ClerkError {
   return new ClerkError(
     'TICKET_REFUSED',
-    'The enrolment was refused: the token or ticket is unknown, expired or used, or belongs to another principal, or the key is known already; request a new token and create a new key',
+    'The enrolment was refused: the token or ticket is unknown, expired or used, or belongs to another principal, or the key was enrolled before; request a new token and create a new key',
   );
 }
 
 /**
- * The operator gets all rights on all names.
+ * Enrols the first key of a registry. Its principal becomes the operator, with all rights on all names.
  *
  * @throws {@link ClerkError} `FORBIDDEN` when a key or a right exists
  */
@@ -33,7 +33,7 @@ export function enrolOperator(
   const name = parseName(principal, 'Principal');
   const hasTriples = [...identities.directoriesWithTriples()].length > 0;
   if (identities.keyCount > 0 || hasTriples)
-    throw new ClerkError('FORBIDDEN', 'The registry has an operator already; use the key of the operator');
+    throw new ClerkError('FORBIDDEN', 'The registry already has an operator; use the key of that operator');
   return {
     changes: [
       keyChange(name, pin, { enrolledAt: wallNow(), by: 'init' }),
@@ -43,13 +43,13 @@ export function enrolOperator(
   };
 }
 
-/** All rights on all names. */
+/** Returns the triple that grants all rights on all names. */
 export function operatorTriple(principal: string): AccessTriple {
   return { principal, path: '**', rights: ['read', 'call', 'advertise', 'write', 'launch', 'admin'] };
 }
 
 /**
- * Repeatable by the same key.
+ * Enrols a key with a one-time token. A repeated request with the same key has no further effect.
  *
  * @param tokenDigest - SHA-256 of the token
  */
@@ -77,7 +77,10 @@ export function enrolWithToken(
   };
 }
 
-/** The key ends with the launch record. Repeatable by the same key. */
+/**
+ * Enrols the key of a launched instance. The key is valid as long as the launch record exists. A repeated request
+ * with the same key has no further effect.
+ */
 export function enrolLaunched(
   view: NamingView,
   { name, instance, epoch, ticket }: LaunchEnrolRequest,

@@ -2,7 +2,8 @@
  * Epochs and fences. A service name never assigns an epoch twice. When an instance is removed, its last epoch becomes
  * a fence. The fence rejects delayed requests of the instance with an older epoch.
  *
- * A name stores at most 256 fences. An instance without registration and fence gets a new epoch.
+ * A name has at most 256 fences; `fence-limit.ts` limits the total. An instance with neither a registration nor a
+ * fence gets a new epoch.
  *
  * @see [C5.6](../../../../docs/guarantees.md#c5-6)
  */
@@ -36,20 +37,20 @@ export function fenceOff(
 }
 
 /**
- * A new counter starts at the highest epoch of all removed names. A name that is created again therefore assigns no
- * epoch twice.
+ * Returns the epoch counter of a name. A new counter starts at the highest epoch of all removed names, so a name that
+ * is created again does not reuse epochs.
  */
 export function epochCounterOf(view: NamingView, name: string): EpochCounter {
   return view.counter(name) ?? { epoch: view.epochFloor };
 }
 
 /**
- * The secret of a fence allows its instance to resume the epoch. An instance must not resume an epoch that it has
- * withdrawn, so the fence then has no secret.
+ * Returns the fence of a removed endpoint. With the secret of the fence, the instance can resume its epoch. The fence
+ * of a withdrawn epoch has no secret, because that epoch must not resume.
  */
-export function fenceOf({ epoch, json, displaced }: EndpointView, withdrawn: boolean): Fence {
+export function fenceOf({ epoch, json, principal, displaced }: EndpointView, withdrawn: boolean): Fence {
   const secretHash = withdrawn ? undefined : secretHashOf(json);
-  return { epoch, withdrawn, ...definedFields({ secretHash, displaced }) };
+  return { epoch, withdrawn, ...definedFields({ secretHash, principal, displaced }) };
 }
 
 export function supersededError(name: string, id: string, epoch: number): ClerkError {

@@ -1,4 +1,4 @@
-/** A registration shows the key before a rotation until that key ends. */
+/** After a key rotation, a registration also shows the former key until that key is retired. */
 import { definedFields } from '../../../core/defined-fields.js';
 import type { KeyPin } from '../../../core/key-pin.js';
 import type { EndpointMessage } from '../../../protocol/lookup-messages.js';
@@ -8,7 +8,7 @@ import { encodeEndpoint, endpointJson, secretHashOf } from '../state/record-code
 import type { EndpointRecord, StateChange } from '../state/records.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
-/** Removes the ended keys from the registrations of a principal. */
+/** Removes retired and revoked former keys from the registrations of a principal. */
 export function retireFormerKeys(view: NamingView, principal: string, { wallNow }: PlanContext): Plan {
   const now = wallNow();
   const hasEnded = (pin: KeyPin): boolean => {
@@ -32,7 +32,7 @@ export function* formerKeyRemovals(
   }
 }
 
-/** A quick check, which an attribute with this text also passes. */
+/** A fast check before the JSON is parsed. An attribute that contains this text causes a false positive. */
 export function mayHaveFormerKey(recordJson: string): boolean {
   return recordJson.includes('"formerKey":');
 }

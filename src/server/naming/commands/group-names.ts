@@ -1,6 +1,6 @@
 /**
- * A name is that of a principal or that of a group, never both. A triple for a name, or a group with this member, would
- * otherwise give the rights of a principal to all members of a group that a client with the right `write` creates.
+ * A name belongs to a principal or to a group, never to both. Otherwise a client with the right `write` could create
+ * a group with the name of a principal. All members of the group would get the rights of the principal.
  */
 import { ClerkError } from '../../../core/errors.js';
 import type { Caller } from '../../ports.js';
@@ -12,8 +12,9 @@ import type { Plan } from './naming-command.js';
 /**
  * Checks every group that a planned change creates or moves.
  *
- * @throws {@link ClerkError} `FORBIDDEN` when a key or a token of a principal has the name of the group, or the name has
- *   rights or is a member already, and the caller could not give these rights or add this member
+ * @throws {@link ClerkError} `FORBIDDEN` when the name of the group belongs to a principal with a key or a token.
+ *   Also when the name already has rights that the caller may not grant, or is a member of a group that the caller
+ *   may not change.
  */
 export function checkGroupNames(view: NamingView, { changes }: Plan, caller: Caller | undefined): void {
   for (const change of changes) {
@@ -22,14 +23,17 @@ export function checkGroupNames(view: NamingView, { changes }: Plan, caller: Cal
     if (isPrincipal(view, change.name))
       throw new ClerkError(
         'FORBIDDEN',
-        `${change.name} is the name of a principal, and cannot become a group; choose another name`,
+        `${change.name} is the name of a principal and cannot become a group; choose another name`,
       );
     checkRightsOf(view, change.name, caller);
     checkGroupsOf(view, change.name, caller);
   }
 }
 
-/** The rights may be meant for a principal that will be enrolled later. The error does not name their paths. */
+/**
+ * A name without a key can have rights, because a principal may be enrolled later. The error hides the paths of the
+ * rights, which the caller may not see.
+ */
 function checkRightsOf(view: NamingView, name: string, caller: Caller | undefined): void {
   const access = accessViewOf(view);
   for (const directory of view.identities.directoriesWithTriples())
@@ -38,7 +42,10 @@ function checkRightsOf(view: NamingView, name: string, caller: Caller | undefine
         throw forbidden(caller, `all names on which ${name} has rights, to make it a group`, 'admin');
 }
 
-/** The member may be a principal that will be enrolled later. The error does not name the groups. */
+/**
+ * A member can lack a key, because a principal may be enrolled later. The error hides the names of the groups, which
+ * the caller may not see.
+ */
 function checkGroupsOf(view: NamingView, name: string, caller: Caller | undefined): void {
   const access = accessViewOf(view);
   for (const group of view.groupsOf(name))
@@ -51,11 +58,11 @@ export function requireNoGroup(view: NamingView, principal: string): void {
   if (view.entry(principal)?.kind !== 'group') return;
   throw new ClerkError(
     'FORBIDDEN',
-    `${principal} is the name of a group, and cannot become a principal; choose another name`,
+    `${principal} is the name of a group and cannot become a principal; choose another name`,
   );
 }
 
-/** A principal whose keys were revoked counts too, because its rights may still stand. */
+/** A principal with revoked keys counts too, because it may still have rights. */
 function isPrincipal({ identities }: NamingView, name: string): boolean {
   if (identities.keysOf(name).length > 0) return true;
   for (const [, token] of identities.tokens()) if (token.principal === name) return true;

@@ -1,7 +1,7 @@
 /**
- * What a client may know of the names below a name. A change treats a name without the right `test` as absent, so that
- * no response shows whether it exists. A link hides every name below it, and a move leaves a link. They need the right to
- * know all names below, whether or not there are any.
+ * Decides which names below a name a caller may see. For a change, a name on which the caller lacks the right `test`
+ * does not exist, so no response reveals such a name. A link hides all names below it, and a move leaves a link.
+ * Creating a link or moving a name therefore needs the right `test` on all names below, even if there are none.
  *
  * @see [C7.4](../../../../docs/guarantees.md#c7-4)
  */
@@ -13,7 +13,7 @@ import { callerAccess, forbidden, hasRightOnAll } from '../access/caller-access.
 import type { NamingView } from '../state/naming-view.js';
 import { isSecured } from './authorize.js';
 
-/** Yields the names below a name that the caller may know of. Hidden names beyond a maximum end the search. */
+/** Yields the names below a name that the caller may see. The search ends after `maxChangedNames` hidden names. */
 export function* knownDescendants(
   view: NamingView,
   caller: Caller | undefined,
@@ -33,10 +33,11 @@ export function hasKnownDescendants(view: NamingView, caller: Caller | undefined
 }
 
 /**
- * Requires that no name below a name is hidden from the caller, now or later.
+ * Requires the right `test` on all present and future names below a name.
  *
- * @param requested - the name as the client has written it, for the error
- * @throws {@link ClerkError} `FORBIDDEN`, whether or not there is a hidden name
+ * @param requested - the name in the request, which the error shows
+ * @throws {@link ClerkError} `FORBIDDEN` without the right, even if no name is hidden, so that the error reveals
+ *   nothing
  */
 export function requireAllKnown(
   view: NamingView,

@@ -1,6 +1,6 @@
 /**
- * Who holds a live instance. Ids and epochs are shown in lookups, so the holder proves itself with the secret of its
- * registration.
+ * Decides which process holds a live instance. Every client can read ids and epochs in lookups, so the holder proves
+ * itself with the secret of its registration.
  *
  * @see [C5.8](../../../../docs/guarantees.md#c5-8)
  */
@@ -11,13 +11,13 @@ import type { EndpointView } from '../state/naming-view.js';
 import { endpointJson } from '../state/record-codec.js';
 import type { DisplacedHolder } from '../state/records.js';
 
-/** Share of the lease after which a holder has missed a renewal. Services renew after at most 0.37 of the lease. */
+/** Share of the lease after which a renewal counts as missed. Services renew after at most 0.37 of the lease. */
 const silentShare = 0.4;
-/** A suspect holder counts as silent after at most this time. */
+/** Upper limit of the time after which a renewal counts as missed, in ms. The limit matters for leases over 25 s. */
 const maxSilentMs = 10_000;
-/** A holder is flagged as suspect after this share of its lease without a renewal. */
+/** Share of the lease without a renewal after which the registry flags the holder as suspect. */
 const overdueShare = 2 / 3;
-/** For a lease of up to 10 s, the suspect flag is set at most this late. */
+/** Maximum delay of the suspect flag, in ms, for a lease of up to 10 s. */
 const flagDelayMs = 1_500;
 
 export function isHolder(
@@ -33,7 +33,7 @@ interface MayHaveDisplaced {
   readonly displaced?: DisplacedHolder | undefined;
 }
 
-/** Returns the holder that this registration has replaced, if that holder may still take the instance back. */
+/** Returns the holder that a registration has replaced, while that holder may still take the instance back. */
 export function validDisplacedHolder(
   { displaced }: MayHaveDisplaced,
   at: number,
@@ -51,10 +51,7 @@ export function isDisplacedHolder(
   return displaced?.epoch === epoch && isHolder(hashing, displaced.secretHash, secret);
 }
 
-/**
- * Whether an endpoint has the addresses of the registered endpoint. Addresses that lead only to their own host are
- * compared together with the host.
- */
+/** Whether two endpoints have the same addresses. Loopback addresses are equal only on the same host. */
 export function isSamePlace({ json }: EndpointView, { addresses, hostId }: EndpointMessage): boolean {
   const registered = JSON.parse(endpointJson(json)) as EndpointMessage;
   const own = new Set(addresses);
@@ -64,12 +61,17 @@ export function isSamePlace({ json }: EndpointView, { addresses, hostId }: Endpo
   return isSameHost || !addresses.every((address) => isLocal(parseAddress(address)));
 }
 
-/** Returns when the holder last renewed its lease, on the monotonic clock. A lease that has not begun begins `at`. */
+/**
+ * Returns when the holder last renewed its lease, on the monotonic clock. Returns `at` if the lease has not started.
+ */
 export function renewedAt({ expiresAt = 0, leaseMs }: EndpointView, at: number): number {
   return expiresAt === 0 ? at : expiresAt - leaseMs;
 }
 
-/** Whether a holder is suspect and has missed a renewal. Reports of clients alone do not suffice. */
+/**
+ * Whether a holder is suspect and has missed a renewal. A holder that renews cannot be replaced, whatever clients
+ * report.
+ */
 export function isSilent(holder: EndpointView, at: number): boolean {
   const silentMs = Math.min(holder.leaseMs * silentShare, maxSilentMs);
   return holder.status === 'suspect' && at - renewedAt(holder, at) >= silentMs;

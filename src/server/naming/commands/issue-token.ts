@@ -13,11 +13,11 @@ import type { Plan, PlanContext } from './naming-command.js';
 const maxTokens = 10_000;
 
 /**
- * Removes expired tokens.
+ * Issues an enrolment token. Also removes expired tokens.
  *
  * @param digest - SHA-256 of the token
  * @throws {@link ClerkError} `FORBIDDEN` without the right `admin` on the principal, or when a group has its name;
- * `LIMIT_EXCEEDED`; `CONFIG_INVALID`
+ *   `LIMIT_EXCEEDED`; `CONFIG_INVALID`
  */
 export function issueToken(
   view: NamingView,
@@ -33,7 +33,7 @@ export function issueToken(
   if (!Number.isSafeInteger(ttlMs) || ttlMs < minMs || ttlMs > maxMs)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `The time of a token must be an integer from ${minMs} to ${maxMs} ms (24 h); got ${ttlMs}`,
+      `The ttlMs of a token must be an integer from ${minMs} to ${maxMs} ms (24 h); got ${ttlMs}`,
     );
   const now = wallNow();
   const changes: StateChange[] = [];
@@ -44,7 +44,7 @@ export function issueToken(
   if (live >= maxTokens)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `The registry has ${maxTokens} unused tokens, which is the maximum; wait until a token expires`,
+      `The registry has ${maxTokens} unused tokens, which is the maximum; try again after a token was used or has expired`,
     );
   const record = { principal: name, expiresAt: now + ttlMs, issuedBy: caller.principal };
   changes.push({ kind: 'token', digest, record });

@@ -1,24 +1,29 @@
 import { definedFields } from '../../../core/defined-fields.js';
 import { ClerkError } from '../../../core/errors.js';
-import { isName, parseName } from '../../../core/name.js';
+import { isName, isWithin, parseName } from '../../../core/name.js';
 import { limits } from '../../../protocol/limits.js';
 import type { MoveRequest } from '../../../protocol/naming-messages.js';
 import { compileTriple } from '../access/access-triple.js';
 import type { Caller } from '../../ports.js';
 import type { EndpointView, NamingView } from '../state/naming-view.js';
-import type { EndpointRecord, EntryRecord, StateChange } from '../state/records.js';
+import type { EndpointRecord, EntryRecord, LinkRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
 import { checkChangeSize } from './change-size.js';
-import { changeTooEarly } from './entries.js';
+import { changeTooEarly } from './define-entry.js';
 import { hasKnownDescendants, knownDescendants, requireAllKnown } from './hidden-names.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 /**
- * Moves a name, its endpoints and epochs, and all names below the name. The old name becomes a link to the new name.
- * Where the move creates a link, it needs the right `test` on all names below.
+ * Moves a name with its endpoints, its epochs and all names below it. The old name becomes a link to the new name.
+ * Links that earlier moves left are updated to the new name. A name can move back: the new name may be a link that
+ * leads to the old name.
+ *
+ * A move needs no wait for guarantees, because each name still leads to the same service. The link at the old name
+ * has the longest guarantee of all moved names. The caller needs the right `test` on all names below each link that
+ * the move creates.
  *
  * @param caller - undefined in a registry that is not secured
- * @see [G5](../../../../docs/background.md#g5)
+ * @see [G5](../../../../docs/background.md#g5), [C1.2](../../../../docs/guarantees.md#c1-2)
  */
 export function move(
   view: NamingView,
@@ -30,7 +35,8 @@ export function move(
   const to = resolveParentLinks(view, parseName(request.to));
   checkChangeSize(view, from, 'move');
   const own = view.entry(from);
-  const all = [...(own === undefined ? [] : [from]), ...knownDescendants(view, caller, from)];
+  const below = [...knownDescendants(view, caller, from)];
+  const all = [...(own === undefined ? [] : [from]), ...below];
   if (all.length === 0) throw new ClerkError('NAME_NOT_FOUND', `${from} does not exist`);
   if (to === from || to.startsWith(`${from}/`))
     throw new ClerkError(
@@ -38,24 +44,71 @@ export function move(
       `${from} cannot move to itself or to a name below it; got ${to} as the new name`,
     );
   if (own?.kind !== 'link') requireAllKnown(view, caller, from, request.from);
-  if (view.entry(to) !== undefined || hasKnownDescendants(view, caller, to))
+  const taken = view.entry(to);
+  const isBack = taken?.kind === 'link' && taken.target === from;
+  if ((taken !== undefined && !isBack) || hasKnownDescendants(view, caller, to))
     throw new ClerkError(
       'FORBIDDEN',
       `${from} cannot move to ${to}: ${to} exists; remove ${to} first, or choose another name`,
     );
+  for (const name of isBack ? [...all, to] : all) requireNotFrozen(view, name, remainingGuaranteeMs);
   const changes: StateChange[] = [];
+  // A directory without an entry cannot replace the link at the new name, so the link is removed.
+  if (isBack && own === undefined) changes.push({ kind: 'entry', name: to, record: undefined });
   for (const name of all) {
+    const newName = to + name.slice(from.length);
     const entry = view.entry(name) as EntryRecord;
-    if (entry.pending !== undefined && entry.pending.kind !== 'expire')
-      throw changeTooEarly(name, remainingGuaranteeMs(name, entry.guaranteedMs), true);
-    const below = name.slice(from.length);
-    changes.push(...moveChanges(view, name, to + below, entry));
-    if (entry.kind === 'link') requireAllKnown(view, caller, to + below, request.to + below);
+    changes.push(...moveChanges(view, name, newName, movedRecord(entry, from, to, name === from)));
+    if (entry.kind === 'link') requireAllKnown(view, caller, newName, request.to + name.slice(from.length));
   }
+  // If the old name becomes another service later, that service does not reuse these epochs.
+  const epoch = Math.max(...all.map((name) => view.counter(name)?.epoch ?? 0));
+  if (epoch > view.epochFloor) changes.push({ kind: 'epoch-floor', epoch });
   changes.push(...tripleMoves(view, from, to));
-  const guaranteedMs = own?.guaranteedMs ?? limits.defaultGuaranteedMs;
-  changes.push({ kind: 'entry', name: from, record: { kind: 'link', target: to, guaranteedMs } });
+  const guaranteedMs = all.reduce(
+    (longest, name) => Math.max(longest, view.entry(name)?.guaranteedMs ?? 0),
+    own === undefined ? limits.defaultGuaranteedMs : 0,
+  );
+  const left: LinkRecord = { kind: 'link', target: to, moved: true, guaranteedMs };
+  changes.push({ kind: 'entry', name: from, record: left, standsFor: below });
+  for (const name of below) changes.push({ kind: 'entry', name, record: undefined });
+  const moved = new Set([...all, to]);
+  for (const name of view.movedLinksTo(from)) {
+    const record = view.entry(name);
+    if (record?.kind === 'link' && !moved.has(name))
+      changes.push({
+        kind: 'entry',
+        name,
+        record: { ...record, target: to + record.target.slice(from.length) },
+      });
+  }
   return { changes, appliesInMs: 0, name: to };
+}
+
+function requireNotFrozen(
+  view: NamingView,
+  name: string,
+  remainingGuaranteeMs: PlanContext['remainingGuaranteeMs'],
+): void {
+  const entry = view.entry(name);
+  if (entry?.pending === undefined || entry.pending.kind === 'expire') return;
+  throw changeTooEarly(name, remainingGuaranteeMs(name, entry), true);
+}
+
+/**
+ * Returns the record of an entry at its new name. Updates the target of a link that an earlier move left. If such a
+ * link itself is moved, it becomes an ordinary link.
+ */
+function movedRecord(
+  { pending: _, ...entry }: EntryRecord,
+  from: string,
+  to: string,
+  isItself: boolean,
+): EntryRecord {
+  if (entry.kind !== 'link' || entry.moved !== true) return entry;
+  const { moved: _moved, ...link } = entry;
+  if (isItself) return link;
+  return isWithin(link.target, from) ? { ...entry, target: to + link.target.slice(from.length) } : entry;
 }
 
 /**
@@ -78,18 +131,13 @@ function tripleMoves({ identities }: NamingView, from: string, to: string): Stat
 }
 
 /** The new records come first, because they copy leases and guarantees from the old records. */
-function moveChanges(
-  view: NamingView,
-  from: string,
-  name: string,
-  { pending: _, ...record }: EntryRecord,
-): StateChange[] {
+function moveChanges(view: NamingView, from: string, name: string, record: EntryRecord): StateChange[] {
   if (!isName(name))
     throw new ClerkError(
       'NAME_INVALID',
       `${from} cannot move to ${name}: the new name is too long; choose a shorter name`,
     );
-  const changes: StateChange[] = [{ kind: 'entry', name, record: record as EntryRecord, movedFrom: from }];
+  const changes: StateChange[] = [{ kind: 'entry', name, record, movedFrom: from }];
   const counter = view.counter(from);
   if (counter !== undefined) changes.push({ kind: 'counter', name, record: counter });
   for (const [id, fence] of view.fences(from)) changes.push({ kind: 'fence', name, id, record: fence });
@@ -100,7 +148,6 @@ function moveChanges(
   for (const id of view.fences(from).keys())
     changes.push({ kind: 'fence', name: from, id, record: undefined });
   if (counter !== undefined) changes.push({ kind: 'counter', name: from, record: undefined });
-  changes.push({ kind: 'entry', name: from, record: undefined });
   return changes;
 }
 

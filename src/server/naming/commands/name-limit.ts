@@ -6,12 +6,12 @@ import type { StateChange } from '../state/records.js';
 import type { Plan, PlanContext } from './naming-command.js';
 
 /**
- * Charges each new name to the principal that creates it. A name keeps its creator until it is removed, also when it
- * changes or moves. Rejects a plan that adds names above a maximum. A plan that adds no names is never rejected, even
- * above the maximum.
+ * Counts each new name for the principal that creates it, and rejects a plan that adds names above a limit. Plans
+ * that add no names always pass. A name keeps its creator when it changes or moves. The link that a move leaves
+ * counts for the principal that moves the name.
  *
- * @param principal - of the caller; undefined for a command of the registry, which creates no name
- * @returns the plan, whose changes of entries state the creators
+ * @param principal - principal of the caller; undefined for a command of the registry itself, which creates no name
+ * @returns the plan, with the creator in each change of an entry
  * @throws {@link ClerkError} `LIMIT_EXCEEDED`
  */
 export function chargeNames(
@@ -31,8 +31,13 @@ export function chargeNames(
     const before = view.entry(name);
     const unitsBefore = units.get(name) ?? (before === undefined ? 0 : nameUnits(before));
     const creatorBefore = creators.has(name) ? creators.get(name) : view.creatorOf(name);
+    const isLeftByMove = before?.kind !== 'link' && record?.kind === 'link';
     const creator =
-      unitsBefore > 0 ? creatorBefore : movedFrom === undefined ? principal : view.creatorOf(movedFrom);
+      unitsBefore > 0 && !isLeftByMove
+        ? creatorBefore
+        : movedFrom === undefined
+          ? principal
+          : view.creatorOf(movedFrom);
     const unitsAfter = record === undefined ? 0 : nameUnits(record);
     units.set(name, unitsAfter);
     creators.set(name, creator);

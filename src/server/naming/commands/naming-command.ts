@@ -8,18 +8,21 @@ import type {
 } from '../../../protocol/identity-messages.js';
 import type { Hashing } from '../../../protocol/launch-proof.js';
 import type {
+  CancelRequest,
   DefineRequest,
   DirectoryRequest,
   ExportLine,
+  ImportOptions,
   LinkRequest,
   MoveRequest,
   RemoveRequest,
 } from '../../../protocol/naming-messages.js';
 import type { RegisterRequest, WithdrawRequest } from '../../../protocol/registration-messages.js';
-import type { Caller, LaunchIntent, LaunchRecord } from '../../ports.js';
-import type { EndpointStatus } from '../health/endpoint-status.js';
+import type { Caller, IntentConditions, LaunchIntent, LaunchRecord } from '../../ports.js';
+import type { EndpointStatus } from '../health/suspect-rule.js';
+import type { DifferenceLists } from './import-difference.js';
 import type { RegistryIdentity } from '../registry-identity.js';
-import type { StateChange } from '../state/records.js';
+import type { EntryRecord, SharedReport, StateChange } from '../state/records.js';
 
 export type NamingCommand =
   | { readonly kind: 'define'; readonly request: DefineRequest; readonly caller?: Caller | undefined }
@@ -32,15 +35,18 @@ export type NamingCommand =
       readonly caller?: Caller | undefined;
     }
   | { readonly kind: 'move'; readonly request: MoveRequest; readonly caller?: Caller | undefined }
+  | { readonly kind: 'cancel'; readonly request: CancelRequest; readonly caller?: Caller | undefined }
   | { readonly kind: 'remove'; readonly request: RemoveRequest; readonly caller?: Caller | undefined }
-  /** If the registration gets a new epoch, `newSecret` becomes its secret. */
+  /** `newSecret` becomes the secret of the registration, if it gets a new epoch. */
   | {
       readonly kind: 'register';
       readonly request: RegisterRequest;
       readonly caller: Caller;
       readonly newSecret: string;
+      /** Whether a server registers itself, which needs no right. */
+      readonly isOwn?: boolean;
     }
-  /** Without `caller`, the server itself withdraws the endpoint, and needs no secret. */
+  /** `caller` is undefined when the server itself withdraws the endpoint. The server needs no secret. */
   | { readonly kind: 'withdraw'; readonly request: WithdrawRequest; readonly caller?: Caller | undefined }
   | { readonly kind: 'enrol-operator'; readonly principal: string; readonly pin: KeyPin }
   | {
@@ -75,19 +81,32 @@ export type NamingCommand =
   | {
       readonly kind: 'import';
       readonly lines: readonly ExportLine[];
+      readonly options: ImportOptions;
       readonly caller?: Caller | undefined;
     }
   | { readonly kind: 'expire-endpoints'; readonly endpoints: readonly EndpointRef[] }
   | { readonly kind: 'set-status'; readonly changes: readonly StatusChange[] }
   | { readonly kind: 'expire-service'; readonly name: string }
   | { readonly kind: 'apply-pending'; readonly name: string }
-  | { readonly kind: 'record-intent'; readonly record: LaunchIntent & Pick<LaunchRecord, 'owner'> }
+  | {
+      readonly kind: 'record-intent';
+      readonly record: LaunchIntent & Pick<LaunchRecord, 'owner' | 'server' | 'host'>;
+      readonly conditions?: IntentConditions | undefined;
+    }
   | { readonly kind: 'update-launch'; readonly record: LaunchRecord }
   | { readonly kind: 'remove-launch'; readonly name: string; readonly instance: string }
-  /** The registry takes a new incarnation, and assigns only epochs above `epochBase`. */
+  /** Endpoints now renew at `server`. Other servers no longer expire their leases. */
+  | { readonly kind: 'hold-endpoints'; readonly endpoints: readonly EndpointRef[]; readonly server: string }
+  | { readonly kind: 'share-reports'; readonly reports: readonly SharedReport[] }
+  /**
+   * Stores the session of a server. The server is alive while the session exists. `undefined`: the server has closed, and
+   * leaves the list of servers.
+   */
+  | { readonly kind: 'set-session'; readonly server: string; readonly session: string | undefined }
+  /** Starts a new incarnation of the registry, which assigns only epochs above `epochBase`. */
   | { readonly kind: 'new-incarnation'; readonly identity: RegistryIdentity; readonly epochBase: number };
 
-/** Called immediately before the plan is made. Returns undefined when the command is no longer needed. */
+/** Returns the command immediately before it is planned; undefined when the command is no longer needed. */
 export type PrepareCommand = () => NamingCommand | undefined;
 
 /** Identifies one registration of an endpoint. A registration with another epoch is another registration. */
@@ -102,10 +121,14 @@ export interface StatusChange extends EndpointRef {
 }
 
 export interface PlanContext {
-  readonly remainingGuaranteeMs: (name: string, guaranteedMs: number) => number;
+  /** Time until an entry may change, in ms; 0 for an entry that may change at once. */
+  readonly remainingGuaranteeMs: (name: string, record: EntryRecord) => number;
   readonly now: () => number;
   readonly wallNow: () => number;
   readonly hashing: Hashing;
+  /** Id of this server, in a registry with several servers. New registrations renew at this server. */
+  readonly server?: string | undefined;
+  readonly isServerGone?: ((server: string) => boolean) | undefined;
   readonly maxRegistrations: number;
   readonly maxEndpoints: number;
   readonly maxNames: number;
@@ -120,6 +143,8 @@ export interface Plan {
   readonly epoch?: number;
   readonly secret?: string;
   readonly name?: string;
+  /** New name of a service that was moved, when the request has the old name. */
+  readonly presentName?: string;
   readonly leaseMs?: number;
   readonly proof?: string;
   readonly directoryId?: string;
@@ -132,6 +157,8 @@ export interface Plan {
   readonly identity?: RegistryIdentity;
   /** Names that a removal with `force` removes before their guarantees have ended. */
   readonly brokenGuarantees?: readonly string[];
+  /** What an import changes; undefined for other commands. */
+  readonly difference?: DifferenceLists;
 }
 
 export const noChange: Plan = Object.freeze({ changes: Object.freeze([]), appliesInMs: 0 });

@@ -1,18 +1,22 @@
 import type { NamingView } from '../state/naming-view.js';
 import type { StateChange } from '../state/records.js';
 import { authorizePlan, authorizeRequest, requireLiveKey } from './authorize.js';
+import { cancelChange } from './cancel-change.js';
 import { enrolLaunched, enrolOperator, enrolWithToken } from './enrol-key.js';
-import { createDirectory, define, setLink } from './entries.js';
+import { createDirectory, define, setLink } from './define-entry.js';
 import { expireEndpoints } from './expire-endpoints.js';
+import { limitFences } from './fence-limit.js';
 import { retireFormerKeys } from './former-key.js';
 import { checkGroupNames } from './group-names.js';
+import { holdEndpoints } from './hold-endpoints.js';
 import { importEntries } from './import-entries.js';
 import { issueToken } from './issue-token.js';
 import { chargeNames } from './name-limit.js';
-import { recordIntent, removeLaunch, updateLaunch } from './launches.js';
+import { recordIntent, removeLaunch, updateLaunch } from './launch-intents.js';
 import { move } from './move-entry.js';
 import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
 import { register } from './register-endpoint.js';
+import { checkRegistryNames, withdrawServer } from './registry-names.js';
 import { applyPending, expireService, remove } from './remove-entry.js';
 import { revokeKeys } from './revoke-key.js';
 import { replaceOperator } from './replace-operator.js';
@@ -37,8 +41,8 @@ export function plan(view: NamingView, command: NamingCommand, context: PlanCont
 }
 
 /**
- * Like {@link plan}. Yields the changes of each line of an import, after which other work may run. These changes must
- * count as being written from then on, because the plan relies on their guarantees having ended.
+ * Like {@link plan}, but yields after each line of an import, so that other work can run. From then on, the yielded
+ * changes must be treated as writes in progress: no lookup may renew a guarantee that the plan has found to be over.
  */
 export function* planSteps(
   view: NamingView,
@@ -49,12 +53,16 @@ export function* planSteps(
   authorizeRequest(view, command);
   const planned =
     command.kind === 'import'
-      ? yield* importEntries(view, command.lines, command.caller, context)
+      ? yield* importEntries(view, command, context)
       : planCommand(view, command, context);
   authorizePlan(view, command, planned);
+  checkRegistryNames(command, planned);
   if (command.kind === 'group' || command.kind === 'move' || command.kind === 'import')
     checkGroupNames(view, planned, command.caller);
-  return chargeNames(view, planned, 'caller' in command ? command.caller?.principal : undefined, context);
+  const principal = 'caller' in command ? command.caller?.principal : undefined;
+  const charged = limitFences(view, chargeNames(view, planned, principal, context), context);
+  const isDryRun = command.kind === 'import' && command.options.dryRun === true;
+  return isDryRun ? { ...charged, changes: [] } : charged;
 }
 
 function planCommand(
@@ -68,9 +76,11 @@ function planCommand(
     case 'link':
       return setLink(view, command.request, command.caller, context);
     case 'directory':
-      return createDirectory(view, command.request.name, command.id);
+      return createDirectory(view, command.request, command.id, context);
     case 'move':
       return move(view, command.request, command.caller, context);
+    case 'cancel':
+      return cancelChange(view, command.request, command.caller);
     case 'remove':
       return remove(view, command.request, command.caller, context);
     case 'register':
@@ -106,11 +116,23 @@ function planCommand(
     case 'apply-pending':
       return applyPending(view, command.name);
     case 'record-intent':
-      return recordIntent(view, command.record);
+      return recordIntent(view, command, context);
     case 'update-launch':
       return updateLaunch(view, command.record);
     case 'remove-launch':
       return removeLaunch(view, command.name, command.instance);
+    case 'hold-endpoints':
+      return holdEndpoints(view, command.endpoints, command.server);
+    case 'share-reports':
+      return { changes: command.reports, appliesInMs: 0 };
+    case 'set-session':
+      return {
+        changes: [
+          { kind: 'server', server: command.server, session: command.session },
+          ...(command.session === undefined ? withdrawServer(view, command.server) : []),
+        ],
+        appliesInMs: 0,
+      };
     case 'new-incarnation':
       return startIncarnation(view, command.identity, command.epochBase);
   }

@@ -1,3 +1,4 @@
+import { definedFields } from '../../../core/defined-fields.js';
 import { ClerkError } from '../../../core/errors.js';
 import type { KeyPin } from '../../../core/key-pin.js';
 import { launchProof, type Hashing } from '../../../protocol/launch-proof.js';
@@ -9,7 +10,7 @@ import { tryResolveLinks } from '../state/resolve-links.js';
 /**
  * Redeems the one-time ticket of an instance that the launcher has started.
  *
- * @param canonical - name under which the instance registers, after links were followed
+ * @param canonical - name of the registration, after links were followed
  * @param pin - key of the connection; undefined in a registry that is not secured
  * @throws {@link ClerkError} `TICKET_REFUSED` when the ticket is unknown, already redeemed, or issued for another
  *   instance or epoch
@@ -18,7 +19,7 @@ import { tryResolveLinks } from '../state/resolve-links.js';
  */
 export function redeemTicket(
   view: NamingView,
-  { ticket = '', id, epoch, addresses }: RegisterRequest,
+  { ticket = '', id, epoch, addresses, hostId }: RegisterRequest,
   canonical: string,
   pin: KeyPin | undefined,
   hashing: Hashing,
@@ -35,7 +36,7 @@ export function redeemTicket(
   )
     throw new ClerkError(
       'TICKET_REFUSED',
-      `The ticket for ${canonical} was refused: the ticket is unknown, was already used, or belongs to another instance, epoch or key; start the service again`,
+      `The ticket for ${canonical} was refused: the ticket is unknown, was already used, or belongs to another instance, epoch or key; let the launcher start the service again`,
     );
   // A ticket stays valid after a move of the service, because the old name is a link to the new name.
   if (record.name !== canonical && tryResolveLinks(view, record.name)?.canonical !== canonical)
@@ -44,5 +45,8 @@ export function redeemTicket(
       `The ticket is for ${record.name}; got a registration of ${canonical}; register the service under ${record.name}, the name that the launcher passed`,
     );
   const proof = launchProof(hashing, record.registryKey, record.name, record.epoch);
-  return { record: { ...record, redeemed: true, registryKey: '', addresses }, proof };
+  return {
+    record: { ...record, redeemed: true, registryKey: '', addresses, ...definedFields({ hostId }) },
+    proof,
+  };
 }

@@ -13,8 +13,9 @@ import type { EndpointView, NamingView } from '../state/naming-view.js';
 import { isLive } from '../state/identity-view.js';
 import { encodeEndpoint, endpointBytes, endpointJson } from '../state/record-codec.js';
 import type { StateChange } from '../state/records.js';
-import { resolveLinks } from '../state/resolve-links.js';
-import { implicitService } from './entries.js';
+import { followMoves, tryResolveLinks } from '../state/resolve-links.js';
+import { serviceNameOf } from './service-name.js';
+import { implicitService } from './define-entry.js';
 import { assignEpoch } from './assign-epoch.js';
 import type { NamingCommand, Plan, PlanContext } from './naming-command.js';
 import { redeemTicket } from './redeem-ticket.js';
@@ -32,7 +33,7 @@ import { checkLease } from './validate-command.js';
  */
 export function register(
   view: NamingView,
-  { request, caller, newSecret }: Extract<NamingCommand, { readonly kind: 'register' }>,
+  { request, caller, newSecret, isOwn = false }: Extract<NamingCommand, { readonly kind: 'register' }>,
   context: PlanContext,
 ): Plan {
   const { principal } = caller;
@@ -40,9 +41,9 @@ export function register(
   const leaseMs = checkLease(request.leaseMs ?? limits.defaultLeaseMs);
   const endpoint = checkEndpoint(request, leaseMs);
   const { id, addresses } = endpoint;
-  const name = resolveLinks(view, requestedName).canonical;
+  const name = serviceNameOf(view, requestedName, request, context.hashing);
   const before = view.endpoint(name, id);
-  requireOwner(view, caller, name, requestedName, id, before);
+  if (!isOwn) requireOwner(view, caller, name, requestedName, id, before);
   checkLaunchedEpoch(caller, request, requestedName);
   const entry = view.entry(name);
   if (entry !== undefined && entry.kind !== 'service')
@@ -81,12 +82,20 @@ export function register(
       principal,
       addresses,
       json,
+      requestedName,
       ...definedFields({ displaced, countsCalls: request.countsCalls }),
     },
   });
+  if (context.server !== undefined) changes.push({ kind: 'holder', name, id, server: context.server });
   if (launch !== undefined)
     changes.push({ kind: 'launch', name: launch.record.name, id, record: launch.record });
-  return { changes, appliesInMs: 0, epoch, secret, leaseMs, name, ...(launch && { proof: launch.proof }) };
+  const presentName = followMoves(view, requestedName);
+  const isRenamed = presentName !== requestedName || tryResolveLinks(view, requestedName)?.canonical !== name;
+  return {
+    ...{ changes, appliesInMs: 0, epoch, secret, leaseMs, name },
+    ...(isRenamed && { presentName: presentName === requestedName ? name : presentName }),
+    ...(launch && { proof: launch.proof }),
+  };
 }
 
 function keyFields(
@@ -110,7 +119,7 @@ function endpointOf({ json }: EndpointView): EndpointMessage {
 function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessage {
   const { id, addresses, enumeratedAddresses, namesInstance, hostId } = request;
   const { host, zone, version, weight, attributes } = request;
-  // `toEndpoint` would replace a missing id with the address.
+  // The check is here because `toEndpoint` uses the address as the id when there is none.
   if (typeof (id as unknown) !== 'string')
     throw new ClerkError(
       'CONFIG_INVALID',
@@ -145,7 +154,10 @@ function checkEndpoint(request: RegisterRequest, leaseMs: number): EndpointMessa
   };
 }
 
-/** @throws {@link ClerkError} `LIMIT_EXCEEDED` when no clerk could read the endpoint or a lookup of the service */
+/**
+ * @throws {@link ClerkError} `LIMIT_EXCEEDED` when the endpoint, or a lookup of the service, would be too large for
+ *   clients to read
+ */
 function checkSize(
   view: NamingView,
   name: string,
@@ -164,13 +176,13 @@ function checkSize(
   if (added > 0 && total > limits.maxServiceBytes)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `The endpoints of ${name} must have at most ${limits.maxServiceBytes} bytes of JSON, so that clients can read them; with instance ${quote(id)} they have ${total}; withdraw an endpoint, or use fewer attributes`,
+      `The endpoints of ${name} together must have at most ${limits.maxServiceBytes} bytes of JSON, so that clients can read a lookup; with instance ${quote(id)} they would have up to ${total}; withdraw an endpoint, or use fewer attributes`,
     );
 }
 
 /**
- * No service runs at an unspecified or metadata address. Link-local addresses are left to the clerks, which may allow
- * them.
+ * Rejects unspecified addresses and cloud metadata addresses, because no service runs there. Accepts link-local
+ * addresses, which each client may allow or refuse.
  */
 function checkAddresses(addresses: readonly string[], name: string): void {
   for (const text of addresses) {
@@ -178,7 +190,7 @@ function checkAddresses(addresses: readonly string[], name: string): void {
     if (kind === undefined || kind === linkLocal) continue;
     throw new ClerkError(
       'CONFIG_INVALID',
-      `The address ${text} of ${name} must lead to a service; got ${kind}; register an address of the host`,
+      `The address ${text} of ${name} must be an address of the service; got ${kind}; register an address of its host`,
     );
   }
 }

@@ -1,4 +1,4 @@
-/** Which caller may register, renew and withdraw an instance of a secured registry. */
+/** Decides which caller may register, renew and withdraw an instance in a secured registry. */
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import type { Caller } from '../../ports.js';
@@ -8,8 +8,9 @@ import type { EndpointView, NamingView } from '../state/naming-view.js';
 import { isSecured } from './authorize.js';
 
 /**
- * Whether a caller may act for an instance. The instance must be free, or registered by the same principal, or from the
- * time before the registry was secured. The key of a launched instance may act for this instance only.
+ * Whether a caller may register, renew or withdraw an instance. The instance must have no registration, or one by the
+ * same principal, or one from before the registry was secured. The key of a launched instance is valid for that
+ * instance only.
  */
 function isOwner({ principal, instance }: Caller, id: string, current: EndpointView | undefined): boolean {
   if (instance !== undefined && instance.id !== id) return false;
@@ -31,7 +32,8 @@ export function mayAdvertise(
 
 /**
  * @param name - canonical name
- * @param requestedName - name that the error shows, so that it does not show where a link leads
+ * @param requestedName - name in the request. The error shows this name, so that it does not reveal the target of a
+ *   link.
  * @throws {@link ClerkError} `FORBIDDEN` without the right `advertise`, or when another principal has registered the
  *   instance
  * @see [A13](../../../../docs/guarantees.md#a13)
@@ -52,7 +54,7 @@ export function requireOwner(
     'FORBIDDEN',
     caller?.instance === undefined
       ? `Instance ${quote(id)} of ${requestedName} was registered by another principal; choose another id`
-      : `The key of instance ${quote(caller.instance.id)} must not be used for instance ${quote(id)} of ${requestedName}; enrol a key for it`,
+      : `The key of instance ${quote(caller.instance.id)} is not valid for instance ${quote(id)} of ${requestedName}; enrol a key for that instance`,
   );
 }
 

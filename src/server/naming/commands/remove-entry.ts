@@ -6,16 +6,16 @@ import type { NamingView } from '../state/naming-view.js';
 import type { EntryRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
 import { checkChangeSize } from './change-size.js';
-import { changeTooEarly } from './entries.js';
+import { changeTooEarly } from './define-entry.js';
 import { knownDescendants } from './hidden-names.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
-/** Names below a name that an error counts. */
+/** An error counts names below a name up to this number. */
 const maxCounted = 1_000;
 
 /**
- * Removes a name, and with `recursive` its endpoints and the names below it that the caller may know of. The other names
- * stay.
+ * Removes a name. `recursive` also removes its endpoints and the names below it that the caller may see. Names that
+ * the caller may not see stay.
  *
  * @param caller - undefined in a registry that is not secured
  */
@@ -30,7 +30,7 @@ export function remove(
   const found = view.entry(name) === undefined ? [] : [name];
   const below: string[] = [];
   for (const each of knownDescendants(view, caller, name)) {
-    // Without `recursive`, one name below it is enough to reject the removal.
+    // Without `recursive`, names below are only counted for the error.
     if (request.recursive !== true && below.length >= maxCounted) break;
     below.push(each);
   }
@@ -38,11 +38,11 @@ export function remove(
   if (request.recursive !== true) requireRecursive(view, name, below.length);
   const all = [...found, ...below];
   const guarantees = all.map((each) => {
-    const { guaranteedMs, pending } = view.entry(each) as EntryRecord;
+    const record = view.entry(each) as EntryRecord;
     return {
       name: each,
-      remainingMs: remainingGuaranteeMs(each, guaranteedMs),
-      isFrozen: pending !== undefined && pending.kind !== 'expire',
+      remainingMs: remainingGuaranteeMs(each, record),
+      isFrozen: record.pending !== undefined && record.pending.kind !== 'expire',
     };
   });
   const broken = guarantees.filter(({ remainingMs, isFrozen }) => remainingMs > 0 || isFrozen);
@@ -57,7 +57,7 @@ export function remove(
   const longest = broken.reduce((a, b) => (b.remainingMs > a.remainingMs ? b : a));
   if (frozen !== undefined) throw changeTooEarly(frozen.name, frozen.remainingMs, true);
   if (request.whenExpired !== true) throw changeTooEarly(longest.name, longest.remainingMs, false);
-  // All entries stay frozen until the longest guarantee ends. Then all entries are removed together.
+  // All entries are frozen, and are removed together when the longest guarantee has ended.
   const changes = all.map((each): StateChange => {
     const record = { ...view.entry(each), pending: { kind: 'remove' } } as EntryRecord;
     return { kind: 'entry', name: each, record };
@@ -73,7 +73,7 @@ export function expireService(view: NamingView, name: string, { remainingGuarant
   const entry = view.entry(name);
   if (entry?.kind !== 'service' || entry.defined || entry.pending !== undefined) return noChange;
   if (view.endpointCount(name) > 0) return noChange;
-  const appliesInMs = remainingGuaranteeMs(name, entry.guaranteedMs);
+  const appliesInMs = remainingGuaranteeMs(name, entry);
   if (appliesInMs === 0) return { changes: removalChanges(view, [name]), appliesInMs };
   return {
     changes: [{ kind: 'entry', name, record: { ...entry, pending: { kind: 'expire' } } }],
@@ -82,7 +82,7 @@ export function expireService(view: NamingView, name: string, { remainingGuarant
 }
 
 /**
- * Applies the pending change of an entry whose guarantee has ended. A pending `expire` does not remove a service that
+ * Applies the pending change of an entry whose guarantee has ended. A pending `expire` has no effect if the service
  * has a new endpoint.
  */
 export function applyPending(view: NamingView, name: string): Plan {
@@ -100,10 +100,10 @@ export function applyPending(view: NamingView, name: string): Plan {
 }
 
 /**
- * Returns the changes that remove entries with their endpoints, fences and counters. The epoch floor of the registry
- * rises to the highest epoch of the removed names. No epoch is therefore assigned twice.
+ * Returns the changes that remove entries with their endpoints, fences and counters. Raises the epoch floor of the
+ * registry to the highest epoch of the removed names, so that no epoch is assigned twice.
  */
-function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
+export function removalChanges(view: NamingView, names: readonly string[]): StateChange[] {
   const changes: StateChange[] = [];
   let { epochFloor } = view;
   for (const name of names) {

@@ -9,11 +9,11 @@ import type { Plan, PlanContext } from './naming-command.js';
 import { revocationOf } from './revoke-key.js';
 
 /**
- * Enrols another key of the operator. Gives the operator the rights back that another operator has taken away.
+ * Enrols another key of the operator. Restores rights of the operator that another operator has removed.
  *
- * @param revokeOthers - whether all other keys and the unused tokens of the operator end
- * @throws {@link ClerkError} `FORBIDDEN` when no key was enrolled before, or the key is known; `LIMIT_EXCEEDED` when the
- *   operator has 8 live keys
+ * @param revokeOthers - whether to revoke all other keys of the operator and to remove its unused tokens
+ * @throws {@link ClerkError} `FORBIDDEN` when the registry has no key yet, or the key was enrolled before;
+ *   `LIMIT_EXCEEDED` when the operator has 8 live keys
  */
 export function replaceOperator(
   view: NamingView,
@@ -25,9 +25,9 @@ export function replaceOperator(
   const name = parseName(principal, 'Principal');
   const now = wallNow();
   if (view.identities.keyCount === 0)
-    throw new ClerkError('FORBIDDEN', 'The registry has no operator yet; initialize the registry first');
+    throw new ClerkError('FORBIDDEN', 'The registry has no operator yet; run clerk init first');
   if (isKnownKey(view, pin))
-    throw new ClerkError('FORBIDDEN', `Key ${pin} is known already; create a new key`);
+    throw new ClerkError('FORBIDDEN', `Key ${pin} was enrolled before; create a new key`);
   const revoked = revokeOthers ? revocationOf(view, name, undefined, now) : { changes: [], pins: [] };
   if (!revokeOthers) checkKeyCount(view, name, now);
   return {

@@ -16,10 +16,10 @@ import type { Plan, PlanContext } from './naming-command.js';
 
 /**
  * Revokes one key of a principal, or all keys together with the unused tokens. Removes the endpoints that were
- * registered with the keys. A revoked key stays known, and is never enrolled again.
+ * registered with the keys. The record of a revoked key stays, so that the key cannot be enrolled again.
  *
- * @throws {@link ClerkError} `FORBIDDEN` without the right `admin` on the principal, or when the key is that of the
- *   caller; `NAME_NOT_FOUND` when no key is meant
+ * @throws {@link ClerkError} `FORBIDDEN` without the right `admin` on the principal, or when the caller would revoke
+ *   its own key; `NAME_NOT_FOUND` when the principal has no such key
  */
 export function revokeKeys(
   view: NamingView,
@@ -73,7 +73,7 @@ function revocations(keys: readonly KeyView[], revokedAt: number): StateChange[]
   );
 }
 
-/** The ticket counts as redeemed, so no other key is enrolled with it. */
+/** Marks the ticket as redeemed, so that it cannot enrol another key. */
 function withoutKey({ key: _, ...launch }: LaunchRecord): StateChange {
   const { name, instance } = launch;
   return { kind: 'launch', name, id: instance, record: { ...launch, redeemed: true, registryKey: '' } };

@@ -6,17 +6,17 @@ import { checkKeyCount, enrolmentRefused, isKnownKey, keyChange } from './enrol-
 import type { Plan, PlanContext } from './naming-command.js';
 
 /**
- * Time after a rotation until the old key ends, in ms. The last ticket of the old key has then expired: 5 min, and 30 s
- * for different clocks.
+ * Time from a rotation until the old key is retired, in ms: the maximum lifetime of a ticket, 5 min, and 30 s of
+ * clock difference.
  */
 export const retirementMs = 330_000;
 
-/** Number of retired keys that a principal keeps, so that such a key is never enrolled again. */
+/** Number of retired keys that the registry stores per principal. A stored key cannot be enrolled again. */
 const maxRetiredKeys = 64;
 
 /**
- * Enrols a new key of a principal, and retires the old key. Repeatable with the same keys. A key that is being retired
- * cannot be rotated to another key.
+ * Enrols a new key of a principal, and schedules the retirement of the old key. A repeated request with the same keys
+ * has no further effect. A key with a scheduled retirement cannot be rotated to a third key.
  *
  * @throws {@link ClerkError} `TICKET_REFUSED`; `LIMIT_EXCEEDED` when the principal has 8 live keys
  */
@@ -49,7 +49,7 @@ export function rotateKey(
   };
 }
 
-/** Revoked keys are never removed. */
+/** Returns the removals of the oldest retired keys above the limit. Revoked keys are never removed. */
 function forgottenKeys({ identities }: NamingView, principal: string, now: number): StateChange[] {
   const retired = identities
     .keysOf(principal)

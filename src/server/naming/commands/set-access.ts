@@ -11,10 +11,10 @@ import { noChange, type Plan } from './naming-command.js';
 const maxTriples = 1_000;
 
 /**
- * Adds rights to a triple, or removes rights. The caller must have the right `admin` on every name that the path
- * matches. To add rights, the caller must also have each of them.
+ * Adds rights to a triple, or removes them. The caller must have the right `admin` on every name that the path
+ * matches. A caller can grant only rights that it has itself.
  *
- * @throws {@link ClerkError} `FORBIDDEN`; `LIMIT_EXCEEDED`; `NAME_NOT_FOUND` when there is no such triple to remove
+ * @throws {@link ClerkError} `FORBIDDEN`; `LIMIT_EXCEEDED`; `NAME_NOT_FOUND` when the triple to remove does not exist
  */
 export function changeAccess(
   view: NamingView,

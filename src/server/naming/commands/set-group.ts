@@ -6,7 +6,7 @@ import type { NamingView } from '../state/naming-view.js';
 import type { GroupRecord } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
 import { requireSecured } from './authorize.js';
-import { nameTakenError, replaceEntry } from './entries.js';
+import { nameTakenError, replaceEntry } from './define-entry.js';
 import type { Plan, PlanContext } from './naming-command.js';
 import { checkGuarantee } from './validate-command.js';
 

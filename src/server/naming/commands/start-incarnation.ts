@@ -3,7 +3,7 @@ import type { NamingView } from '../state/naming-view.js';
 import type { StateChange } from '../state/records.js';
 import type { Plan } from './naming-command.js';
 
-/** Removes all tokens, since a token may have been used in the changes that were lost. */
+/** Plans a new incarnation. Removes all tokens, because the lost changes may include the use of a token. */
 export function startIncarnation(
   { identities }: NamingView,
   identity: RegistryIdentity,

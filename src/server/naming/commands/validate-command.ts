@@ -1,4 +1,4 @@
-/** Checks of command fields that the request schemas do not cover. */
+/** Checks fields of commands that the request schemas do not check completely. */
 import { definedFields } from '../../../core/defined-fields.js';
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
@@ -19,7 +19,7 @@ export function checkPolicy(policy: unknown): string | null {
 }
 
 /**
- * @param before - guarantee of the entry at present, which may exceed the maximum
+ * @param before - present guarantee of the entry; stays valid even above the maximum
  * @throws {@link ClerkError} `CONFIG_INVALID`; `LIMIT_EXCEEDED` above `maxGuaranteedMs`
  */
 export function checkGuarantee(

@@ -7,25 +7,25 @@ import type { WithdrawRequest } from '../../../protocol/registration-messages.js
 import type { EndpointView, NamingView } from '../state/naming-view.js';
 import { encodeEndpoint, endpointJson, isStarting, secretHashOf } from '../state/record-codec.js';
 import type { EndpointRecord } from '../state/records.js';
-import { resolveLinks } from '../state/resolve-links.js';
 import { fenceOf, fenceOff, supersededError } from './fencing.js';
 import { isHolder } from './instance-holder.js';
 import { requireOwner } from './registration-owner.js';
+import { serviceNameOf } from './service-name.js';
 import { noChange, type NamingCommand, type Plan, type PlanContext } from './naming-command.js';
 
 /**
- * Withdraws an endpoint. With `now`, or while the endpoint is starting, removes it at once. Otherwise the endpoint
- * drains until no client uses an older lookup. If the endpoint has already ended, its fence then rejects a
- * registration with `request.epoch`.
+ * Withdraws an endpoint. Removes it at once with `now`, or while it is starting. Otherwise the endpoint drains until
+ * no client uses an older lookup. If the endpoint was removed before, its fence rejects later registrations with
+ * `request.epoch`.
  *
- * @throws {@link ClerkError} `FORBIDDEN` when the secret or the epoch is not that of the registration
+ * @throws {@link ClerkError} `FORBIDDEN` when the registration has another secret or another epoch
  */
 export function withdraw(
   view: NamingView,
   { request, caller }: Extract<NamingCommand, { readonly kind: 'withdraw' }>,
   { hashing }: PlanContext,
 ): Plan {
-  const name = resolveLinks(view, parseName(request.name)).canonical;
+  const name = serviceNameOf(view, parseName(request.name), request, hashing);
   const { id, epoch } = request;
   const checkSecret = (secretHash: string | undefined): void => {
     if (caller !== undefined && !isHolder(hashing, secretHash, request.secret))
@@ -38,7 +38,9 @@ export function withdraw(
     if (fence !== undefined && fence.epoch > epoch) throw supersededError(name, id, fence.epoch);
     if (fence?.epoch !== epoch || fence.withdrawn) return noChange;
     checkSecret(fence.secretHash);
-    return { changes: fenceOff(view, name, [{ id, epoch, withdrawn: true }]), appliesInMs: 0, name };
+    const { principal } = fence;
+    const removed = { id, epoch, withdrawn: true, ...definedFields({ principal }) };
+    return { changes: fenceOff(view, name, [removed]), appliesInMs: 0, name };
   }
   if (current.epoch > epoch) throw supersededError(name, id, current.epoch);
   if (current.epoch < epoch)

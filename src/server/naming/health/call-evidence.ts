@@ -1,8 +1,11 @@
 import { limits } from '../../../protocol/limits.js';
 
-/** A renewal that arrives sooner after the first complaint need not know of calls since then. */
+/**
+ * A renewal that arrives sooner after the first unreachable report, in ms, may have been sent before it, so it is
+ * ignored.
+ */
 const minAnswerMs = 2_000;
-/** A renewal later than this share of the lease after the last one, plus `lateMs`, is not in time. */
+/** A renewal is late when this share of the lease, plus `lateMs`, has passed since the last renewal. */
 const renewalShare = 0.4;
 const lateMs = 1_500;
 
@@ -13,9 +16,9 @@ interface RenewedEndpoint {
 }
 
 /**
- * What a reviewed endpoint states about its calls. An endpoint that renews in time and has answered calls since the
- * first complaint can be reached, whatever clients report. One that has answered none cannot, although clients may
- * claim that they reach it.
+ * What an endpoint states about its calls while clients report it unreachable. An endpoint that has answered calls
+ * since the first report is reachable, whatever clients report. An endpoint that renews and has answered no calls is
+ * unreachable, whatever clients report.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -24,7 +27,7 @@ export class CallEvidence {
   #servedAt = -Infinity;
   #answeredAt = -Infinity;
 
-  /** Called when the first client complains, and with undefined when none does any more. */
+  /** Called with the time of the first unreachable report. Called with undefined when no such report is left. */
   setComplaint(at: number | undefined): void {
     if (at !== undefined && this.#complainedAt !== undefined) return;
     this.#complainedAt = at;
@@ -39,8 +42,9 @@ export class CallEvidence {
 
   /**
    * - `unknown`: the endpoint does not count its calls
-   * - `awaited`: its next renewal may show calls since the complaint
-   * - `served`, `idle`: whether it has answered calls since the complaint, a short time ago
+   * - `awaited`: the next renewal may show calls since the first unreachable report
+   * - `served`: the endpoint has recently answered a call, after the first unreachable report
+   * - `idle`: the endpoint has answered no such call
    */
   state(
     { leaseMs, expiresAt, countsCalls }: RenewedEndpoint,
@@ -55,7 +59,7 @@ export class CallEvidence {
       complainedAt + minAnswerMs,
       expiresAt - leaseMs + renewalShare * leaseMs + lateMs,
     );
-    // A long lease is renewed too seldom to wait for.
+    // An endpoint with a long lease may renew only after the reports have expired.
     return now < Math.min(awaitedUntil, complainedAt + limits.reportTtlMs) ? 'awaited' : 'idle';
   }
 }

@@ -9,9 +9,9 @@ interface LastClear {
 }
 
 /**
- * Limits how often an endpoint may clear its own suspect status. After a clear, further clears are ignored for 10 s.
- * This time doubles, up to 5 min, if the next clear follows within 5 min. An endpoint that renews its lease but
- * cannot be reached therefore stays suspect most of the time.
+ * Limits how often an endpoint may clear its own suspect status. Further clears are ignored for 10 s. This time
+ * doubles, up to 5 min, if the next clear comes within 5 min after it. An endpoint that renews but is unreachable
+ * therefore stays suspect most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();

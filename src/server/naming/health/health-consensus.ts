@@ -8,10 +8,10 @@ import type { Registration } from '../state/name-entry.js';
 import { isStarting } from '../state/record-codec.js';
 import { CallEvidence } from './call-evidence.js';
 import { ClearLimiter } from './clear-limiter.js';
-import { statusOf, type EndpointStatus } from './endpoint-status.js';
+import { statusOf, type EndpointStatus } from './suspect-rule.js';
 import { Votes, type ReportedVerdict } from './votes.js';
 
-/** During this time, the other clients of the endpoint can send reports. */
+/** Duration of a review, in which the other clients of the endpoint can send reports. */
 const reviewMs = 2_000;
 const minStatusMs = 2_000;
 
@@ -19,8 +19,12 @@ export interface ConsensusDependencies {
   readonly clock: Clock;
   readonly findRegistration: (name: string, id: string) => Registration | undefined;
   readonly submit: (prepare: PrepareCommand) => Promise<void>;
+  /**
+   * Whether this server decides the status of an endpoint. If false, another server decides it. Default: always true.
+   */
+  readonly judges?: ((registration: Registration) => boolean) | undefined;
   readonly maxReportsPerPrincipal: number;
-  /** Called when a report is ignored, because its principal has the maximum number of reports. */
+  /** Called when a report is ignored because its principal, or the server, has the maximum number of reports. */
   readonly onReportLimit: (principal: string) => void;
 }
 
@@ -43,10 +47,10 @@ interface EndpointReview {
 }
 
 /**
- * Decides the status of each endpoint from the reports of clients and the renewals. All clients get the same status.
- * An `unreachable` report starts a review of 2 s, in which lookups ask all clients for reports. After the review, the
- * endpoint is suspect while most principals vote `unreachable`, unless its renewals show calls since the first report.
- * An overdue renewal makes the endpoint suspect without a review. Reports and statuses are in memory only.
+ * Decides the status of each endpoint from client reports and renewals. All clients get the same status. An
+ * `unreachable` report starts a review of 2 s, in which lookups ask all clients for reports. After the review, the
+ * endpoint is suspect while most principals vote `unreachable`, unless its renewals show calls since the first
+ * report. An overdue renewal makes the endpoint suspect without a review. Reports and statuses are in memory only.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -78,8 +82,8 @@ export class HealthConsensus {
   }
 
   /**
-   * Ignores unknown, draining and starting endpoints, and other epochs. A principal with `maxReportsPerPrincipal`
-   * stored reports can change them, but cannot add another one.
+   * Stores the reports of a client. Ignores reports about unknown, draining and starting endpoints, and about another
+   * epoch. A principal with `maxReportsPerPrincipal` reports can only change its reports.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
@@ -87,7 +91,7 @@ export class HealthConsensus {
     for (const { name, id, epoch, verdict } of reports) {
       const registration = this.#deps.findRegistration(name, id);
       if (registration?.epoch !== epoch || registration.draining || registration.isRemovalPending) continue;
-      if (isStarting(registration.json)) continue;
+      if (isStarting(registration.json) || this.#deps.judges?.(registration) === false) continue;
       this.#count(registration, principal, clerk, verdict);
     }
     this.#arm();
@@ -123,14 +127,15 @@ export class HealthConsensus {
   }
 
   onStatusApplied(registration: Registration): void {
+    if (this.#deps.judges?.(registration) === false) return;
     const { status } = registration;
     let review = this.#reviews.get(registration);
     if (
       review === undefined ? status === 'healthy' : review.status === status || this.#unpublished.has(review)
     )
       return;
-    // The endpoint registered again while this status was being written. The new review decides the status of the new
-    // registration.
+    // The endpoint may have registered again while this status was written. The review of the new registration then
+    // decides its status.
     review ??= this.#startReview(registration);
     review.status = status;
     this.#evaluate(review);
@@ -219,7 +224,7 @@ export class HealthConsensus {
     const calls = review.calls.state(registration, now);
     const status = statusOf(votes, { ...review, calls });
     if (status !== review.status) {
-      // The status changed less than 2 s ago. The review is evaluated again when 2 s have passed.
+      // The status changed less than 2 s ago, and stays for 2 s. A timer evaluates the review again after that time.
       if (this.#statusHolds.has(review)) return;
       this.#statusHolds.put(review, now);
       if (status === 'suspect') this.suspectTransitions++;
@@ -244,8 +249,8 @@ export class HealthConsensus {
     };
     void this.#deps.submit(prepare).then(() => {
       this.#isPublishing = false;
-      // The command was rejected before its plan, because the store cannot be written or the server closes. No later
-      // status is published.
+      // A command that was never planned was rejected: the store cannot be written, or the server closes. Publication
+      // stops.
       if (isPlanned) this.#publish();
       else this.#unpublished.clear();
     });
@@ -264,7 +269,7 @@ export class HealthConsensus {
     this.#timer = undefined;
     if (at === Infinity) return;
     this.#timer = clock.setTimer(() => {
-      // Reports that have already arrived are counted before any report expires.
+      // Reports that have arrived but were not read yet count before other reports expire.
       clock.afterPendingIo(() => this.#onTimer());
     }, at - clock.now());
     this.#timer.setRef(false);
@@ -278,7 +283,8 @@ export class HealthConsensus {
       this.#removeReport(report);
       this.#evaluate(report.review);
     }
-    // Holds are handled before reviews, so an endpoint becomes `reviewing` before it becomes `suspect`.
+    // Statuses that have lasted 2 s are evaluated before reviews end, so that an endpoint becomes `reviewing` before
+    // `suspect`.
     for (const review of this.#statusHolds.takeDue(now)) this.#evaluate(review);
     for (const review of this.#reviewDeadlines.takeDue(now)) {
       review.isReviewed = true;

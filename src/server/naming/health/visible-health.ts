@@ -1,6 +1,6 @@
 /**
- * The health that lookups show for endpoints. If every endpoint of a service is suspect, drains or is starting, lookups
- * show no endpoint as suspect (panic mode). The clients have no better endpoint.
+ * The health of endpoints as lookups show it. If every endpoint of a service is suspect, draining or starting,
+ * lookups show no endpoint as suspect (panic mode), because clients have no better endpoint.
  *
  * @see [C2.4](../../../../docs/guarantees.md#c2-4)
  */
@@ -39,7 +39,7 @@ export function isVisiblySuspect(registration: Registration): boolean {
 
 const upState = '"state":"up"}';
 
-/** The last field is always `state`. */
+/** Returns the JSON of an endpoint with its visible state. Relies on `state` being the last field. */
 export function visibleEndpointJson(registration: Registration, { suspects }: VisibleHealth): string {
   const json = endpointJson(registration.json);
   return suspects.has(registration) && json.endsWith(upState)

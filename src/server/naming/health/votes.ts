@@ -3,10 +3,9 @@ import type { EndpointReport } from '../../../core/registry.js';
 export type ReportedVerdict = EndpointReport['verdict'];
 
 /**
- * The votes on one endpoint. Each principal has one vote: what most of its clients report. A tie is not a vote.
- * Invented client ids therefore give a principal no additional vote. Within a principal, invented ids may still outvote
- * its honest clients, so {@link Votes.hasComplainingMajority} counts no `reachable` report of a principal that also
- * reports `unreachable`.
+ * The votes on one endpoint. Each principal has one vote: what most of its clients report; a tie gives no vote. False
+ * client ids therefore add no votes. Within one principal, false ids could outvote the other clients. {@link
+ * Votes.hasComplainingMajority} therefore ignores `reachable` reports of a principal that also reports `unreachable`.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */

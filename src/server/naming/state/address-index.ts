@@ -1,6 +1,6 @@
 /** @see [DEC C12](../../../../docs/background.md#arch-c12) */
 export class AddressIndex<T extends object> {
-  /** An address with one registration maps to the registration itself, without a set. */
+  /** To save memory, an address with a single registration maps to the registration itself, not to a set. */
   readonly #byAddress = new Map<string, T | Set<T>>();
 
   get(address: string): readonly T[] {

@@ -1,6 +1,6 @@
 /**
- * Stored form of keys, tokens and rights. Keys of the records: `i <principal> <digest of the pin>`,
- * `t <digest of the token>` and `a <directory>`.
+ * Encodes and decodes the stored records of keys, tokens and rights. The records have these keys: `i <principal>
+ * <digest of the pin>`, `t <digest of the token>` and `a <directory>`.
  */
 import { digestOfPin, isPin, pinOfDigest } from '../../../core/key-pin.js';
 import { isName } from '../../../core/name.js';

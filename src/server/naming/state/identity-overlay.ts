@@ -3,7 +3,7 @@ import { compileTriple, type CompiledTriple } from '../access/access-triple.js';
 import type { IdentityView, KeyView } from './identity-view.js';
 import type { IdentityChange, TokenRecord } from './records.js';
 
-/** The saved keys, tokens and rights, changed by the commands that the current batch has planned so far. */
+/** The saved keys, tokens and rights, as changed by the commands that are already planned in this batch. */
 export class IdentityOverlay implements IdentityView {
   readonly #base: IdentityView;
   readonly #keys = new Map<KeyPin, KeyView | undefined>();

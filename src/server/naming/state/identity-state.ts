@@ -9,7 +9,7 @@ export class IdentityState implements IdentityView {
   readonly #byPrincipal = new Map<string, KeyView | readonly KeyView[]>();
   readonly #tokens = new Map<string, TokenRecord>();
   readonly #triples = new Map<string, readonly CompiledTriple[]>();
-  /** Rises with each change of triples. */
+  /** Incremented by each change of triples. */
   accessVersion = 0;
 
   apply(change: IdentityChange): void {

@@ -2,7 +2,7 @@ import type { KeyPin } from '../../../core/key-pin.js';
 import type { CompiledTriple } from '../access/access-triple.js';
 import type { KeyRecord, TokenRecord } from './records.js';
 
-/** A key of a principal. A key that has ended stays known, so it is never enrolled again. */
+/** A key of a principal. Retired and revoked keys stay stored, so that they cannot be enrolled again. */
 export interface KeyView extends KeyRecord {
   readonly principal: string;
   readonly pin: KeyPin;

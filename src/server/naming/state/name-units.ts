@@ -2,8 +2,8 @@ import { limits } from '../../../protocol/limits.js';
 import type { EntryRecord } from './records.js';
 
 /**
- * How often a name counts for its creator: once, and once more for each KiB of its record. Only services with launch
- * parameters, groups and scheduled changes can have large records.
+ * Returns how many names an entry counts as in the limit of its creator: 1, plus 1 for each KiB of its record. Only
+ * services with a launch rule, groups and entries with a scheduled change can have large records.
  */
 export function nameUnits(record: EntryRecord): number {
   const mayBeLarge =

@@ -1,17 +1,20 @@
 import type { KeyPin } from '../../../core/key-pin.js';
 import type { LaunchRecord } from '../../ports.js';
-import type { EndpointStatus } from '../health/endpoint-status.js';
+import type { EndpointStatus } from '../health/suspect-rule.js';
+import type { FenceRef } from './fence-index.js';
 import type { IdentityView } from './identity-view.js';
 import type { DisplacedHolder, EndpointRecord, EntryRecord, EpochCounter, Fence } from './records.js';
 
-export interface EndpointView extends Omit<EndpointRecord, 'addresses' | 'displaced'> {
+export interface EndpointView extends Omit<EndpointRecord, 'addresses' | 'displaced' | 'requestedName'> {
   readonly displaced?: DisplacedHolder | undefined;
   /**
-   * End of the lease, on the monotonic clock; 0 until the lease starts. Undefined for a registration of the same
-   * batch.
+   * End of the lease, on the monotonic clock; 0 until the lease starts. Undefined for a registration that is planned
+   * in the same batch.
    */
   readonly expiresAt?: number;
   readonly status?: EndpointStatus;
+  /** The server at which the endpoint renews. Undefined for a registration that is planned in the same batch. */
+  readonly holder?: string;
 }
 
 /** The records on which a command is planned: the saved records, changed by the earlier commands of the batch. */
@@ -24,7 +27,14 @@ export interface NamingView {
   nameCount(principal: string): number;
   descendants(name: string): Iterable<string>;
   directoryName(id: string): string | undefined;
-  /** The groups that have a member. */
+  /** Returns the links that moves have left and that lead to a name or to a name below it. */
+  movedLinksTo(name: string): Iterable<string>;
+  /**
+   * Returns the registration of an instance by the name in its requests, if that name differs from the name of its
+   * entry.
+   */
+  requestedAs(requestedName: string, id: string): readonly [name: string, EndpointView] | undefined;
+  /** Returns the groups that have a principal or group as a member. */
   groupsOf(member: string): Iterable<string>;
   counter(name: string): EpochCounter | undefined;
   endpoint(name: string, id: string): EndpointView | undefined;
@@ -33,12 +43,16 @@ export interface NamingView {
   /** Size of the endpoints of a service in a lookup, in bytes. */
   endpointBytes(name: string): number;
   fences(name: string): ReadonlyMap<string, Fence>;
+  readonly fenceCount: number;
+  fenceCountOf(principal: string): number;
+  /** Returns the fences of a principal, or of all principals, oldest first. */
+  oldestFences(principal?: string): Iterable<FenceRef>;
   launch(name: string, instance: string): LaunchRecord | undefined;
   launches(): Iterable<LaunchRecord>;
   /** The launch record of the instance that has enrolled a key. */
   launchOfKey(pin: KeyPin): LaunchRecord | undefined;
   registrationCount(principal: string): number;
-  /** Reads every name. */
+  /** Reads every name, so the cost grows with the registry. */
   registrationsOf(principal: string): Iterable<readonly [name: string, EndpointView]>;
   readonly identities: IdentityView;
   /** Highest epoch of all removed names. A new name assigns only higher epochs. */

@@ -9,15 +9,20 @@ export function endOfSubtree(name: string): string {
 const chunkLength = 512;
 
 /**
- * A sorted set of names in chunks. `/` sorts before every character of a segment, so all names below a name directly
- * follow the name.
+ * A sorted set of names in chunks. In this order, `/` comes before all other characters, so a name is directly
+ * followed by all names below it.
  */
 export class OrderedNames {
   #chunks: string[][] = [];
-  /** Every change increments the version. A running iteration then searches for its last name again. */
+  /** Incremented by each change, so that a running iteration notices the change and finds its position again. */
   #version = 0;
 
-  /** The set must not contain the name. */
+  /** Incremented by each change. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** Adds a name that the set must not contain yet. */
   add(name: string): void {
     this.#version++;
     const last = this.#chunks.at(-1);
@@ -48,7 +53,9 @@ export class OrderedNames {
     if (chunk.length === 0) this.#chunks.splice(at, 1);
   }
 
-  /** Yields the names from `start` on, in order, without `start` if `exclusive`. The set may change meanwhile. */
+  /**
+   * Yields `start` and all later names in order; `exclusive` omits `start`. The set may change during the iteration.
+   */
   *from(start: string, exclusive = false): IterableIterator<string> {
     let at = 0;
     let index = 0;

@@ -1,9 +1,11 @@
 import type { KeyPin } from '../../../core/key-pin.js';
 import type { LaunchRecord } from '../../ports.js';
+import { fenceKey, type FenceRef } from './fence-index.js';
 import { IdentityOverlay } from './identity-overlay.js';
 import type { EndpointView, NamingView } from './naming-view.js';
 import { nameUnits } from './name-units.js';
 import { raisedCounter } from './raised-counter.js';
+import { isWithin } from '../../../core/name.js';
 import { endpointBytes } from './record-codec.js';
 import type { EndpointRecord, EntryRecord, EpochCounter, Fence, StateChange } from './records.js';
 
@@ -11,12 +13,15 @@ export class Overlay implements NamingView {
   readonly changes: StateChange[] = [];
   readonly #base: NamingView;
   readonly #entries = new Map<string, EntryRecord | undefined>();
-  /** The ancestors of all keys of `#entries`. Most names have none below them, so the entries need not be read. */
+  /** The ancestors of all keys of `#entries`. A name that is not among them has no changed names below it. */
   readonly #ancestors = new Set<string>();
   readonly #directories = new Map<string, string | undefined>();
   readonly #counters = new Map<string, EpochCounter | undefined>();
   readonly #endpoints = new Map<string, Map<string, EndpointRecord | undefined>>();
   readonly #fences = new Map<string, Map<string, Fence>>();
+  /** The fences that this batch sets, oldest first. */
+  readonly #ownFences = new Map<string, FenceRef>();
+  readonly #fenceChanges = new Map<string, number>();
   readonly #launches = new Map<string, LaunchRecord | undefined>();
   readonly #quotaChanges = new Map<string, number>();
   readonly #creators = new Map<string, string | undefined>();
@@ -25,6 +30,7 @@ export class Overlay implements NamingView {
   readonly identities: IdentityOverlay;
   epochFloor: number;
   entryCount: number;
+  fenceCount: number;
   #epochBase = 0;
 
   constructor(base: NamingView) {
@@ -32,6 +38,7 @@ export class Overlay implements NamingView {
     this.identities = new IdentityOverlay(base.identities);
     this.epochFloor = base.epochFloor;
     this.entryCount = base.entryCount;
+    this.fenceCount = base.fenceCount;
   }
 
   add(changes: readonly StateChange[]): void {
@@ -63,6 +70,18 @@ export class Overlay implements NamingView {
 
   directoryName(id: string): string | undefined {
     return this.#directories.has(id) ? this.#directories.get(id) : this.#base.directoryName(id);
+  }
+
+  *movedLinksTo(name: string): IterableIterator<string> {
+    for (const found of this.#base.movedLinksTo(name)) if (!this.#entries.has(found)) yield found;
+    for (const [found, record] of this.#entries)
+      if (record?.kind === 'link' && record.moved === true && isWithin(record.target, name)) yield found;
+  }
+
+  requestedAs(requestedName: string, id: string): readonly [string, EndpointView] | undefined {
+    const found = this.#base.requestedAs(requestedName, id);
+    const endpoint = found && this.endpoint(found[0], id);
+    return found && endpoint && [found[0], endpoint];
   }
 
   *groupsOf(member: string): IterableIterator<string> {
@@ -100,6 +119,19 @@ export class Overlay implements NamingView {
 
   fences(name: string): ReadonlyMap<string, Fence> {
     return this.#fences.get(name) ?? this.#base.fences(name);
+  }
+
+  fenceCountOf(principal: string): number {
+    return this.#base.fenceCountOf(principal) + (this.#fenceChanges.get(principal) ?? 0);
+  }
+
+  *oldestFences(principal?: string): IterableIterator<FenceRef> {
+    for (const fence of this.#base.oldestFences(principal)) {
+      const [name, id] = fence;
+      if (!this.#ownFences.has(fenceKey(name, id)) && this.fences(name).has(id)) yield fence;
+    }
+    for (const fence of this.#ownFences.values())
+      if (principal === undefined || this.#principalOfFence(fence) === principal) yield fence;
   }
 
   launch(name: string, instance: string): LaunchRecord | undefined {
@@ -160,14 +192,23 @@ export class Overlay implements NamingView {
           own = new Map(this.#base.fences(change.name));
           this.#fences.set(change.name, own);
         }
+        this.#countFence(own.get(change.id), -1);
+        this.#countFence(change.record, 1);
         own.delete(change.id);
-        if (change.record !== undefined) own.set(change.id, change.record);
+        const key = fenceKey(change.name, change.id);
+        this.#ownFences.delete(key);
+        if (change.record === undefined) return;
+        own.set(change.id, change.record);
+        this.#ownFences.set(key, [change.name, change.id]);
         return;
       }
       case 'launch':
         this.#launches.set(`${change.name} ${change.id}`, change.record);
         return;
       case 'status':
+      case 'holder':
+      case 'server':
+      case 'report':
         return;
       case 'epoch-floor':
         this.epochFloor = change.epoch;
@@ -201,6 +242,17 @@ export class Overlay implements NamingView {
       if (this.#ancestors.has(ancestor)) break;
       this.#ancestors.add(ancestor);
     }
+  }
+
+  #countFence(fence: Fence | undefined, delta: 1 | -1): void {
+    if (fence === undefined) return;
+    const principal = fence.principal ?? '';
+    this.fenceCount += delta;
+    this.#fenceChanges.set(principal, (this.#fenceChanges.get(principal) ?? 0) + delta);
+  }
+
+  #principalOfFence([name, id]: FenceRef): string {
+    return this.fences(name).get(id)?.principal ?? '';
   }
 
   #chargeName(creator: string | undefined, record: EntryRecord | undefined, sign: 1 | -1): void {

@@ -1,7 +1,8 @@
 /**
- * Stored form of the records. A key has a letter for the kind of the record, a name and sometimes an id. A value is
- * JSON.
+ * Encodes and decodes the stored records. A key consists of a letter for the kind, a name, and for some kinds an id.
+ * Most values are JSON.
  */
+import { definedFields } from '../../../core/defined-fields.js';
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import type { KeyPin } from '../../../core/key-pin.js';
@@ -25,6 +26,7 @@ export const storeKeys = Object.freeze({
   owner: 'm owner',
   runs: 'm runs',
   folder: 'm folder',
+  migration: 'm migration',
 });
 
 /** A launch record of another data folder has this letter instead of `l`. */
@@ -47,6 +49,10 @@ export function encodeChange(change: StateChange): RecordChange | undefined {
     case 'launch':
       return { key: `l ${change.name} ${change.id}`, value: jsonOf(change.record) };
     case 'status':
+    case 'holder':
+    case 'server':
+    case 'report':
+      // Only a registry with several servers stores these; see `batch-content.ts`.
       return undefined;
     case 'epoch-floor':
       return { key: storeKeys.epochFloor, value: String(change.epoch) };
@@ -75,7 +81,7 @@ function jsonOfFence(fence: Fence | undefined): string | undefined {
  * Returns the stored value of a registration. The field `secretHash` is first, as {@link secretHashOf} requires. The
  * field `endpoint` is last, as {@link endpointJson} requires.
  *
- * @param secretHash - digest of the secret; undefined for a record from before there were secrets
+ * @param secretHash - digest of the secret; undefined for a record that an old release has stored without a secret
  */
 export function encodeEndpoint(
   secretHash: string | undefined,
@@ -93,32 +99,42 @@ export function secretHashOf(recordJson: string): string | undefined {
 }
 
 /**
- * Returns the endpoint JSON of a stored registration, without parsing. The first `"endpoint":` is the key, because
- * the digest and the JSON of the principal contain no unescaped quotes.
+ * Returns the JSON of the endpoint in a stored registration, without parsing. Searches for the first `"endpoint":`.
+ * The digest and the principal before it cannot contain this text, because JSON escapes quotes.
  */
 export function endpointJson(recordJson: string): string {
   return recordJson.slice(recordJson.indexOf('"endpoint":') + 11, -1);
 }
 
-/** Room for the load of an endpoint, and for the mention of its id, in a lookup. */
+/** Bytes that a lookup may add per endpoint: its load, and its id in another list. */
 const endpointExtraBytes = 128;
 
-/** Returns how many bytes an endpoint may need in a lookup. */
+/** Returns an upper bound for the bytes of an endpoint in a lookup. */
 export function endpointBytes(id: string, recordJson: string): number {
   return Buffer.byteLength(endpointJson(recordJson)) + id.length + endpointExtraBytes;
 }
 
-/** Returns the key that registered an endpoint; undefined for one from before the registry was secured. */
+/** Returns the key that registered an endpoint; undefined if the registry was open at that time. */
 export function keyOfEndpoint(recordJson: string): KeyPin | undefined {
   return (JSON.parse(endpointJson(recordJson)) as EndpointMessage).key;
 }
 
 /**
- * Whether a stored registration is from before the endpoint accepted connections. The fields after `state` are keys and
- * a certificate, which contain no quotes. An attribute with the name `state` stands before.
+ * Whether a stored registration has the state `starting`. Searches for the last `"state":`. An attribute named
+ * `state` comes before it, and the keys and the certificate after it cannot contain this text.
  */
 export function isStarting(recordJson: string): boolean {
   return recordJson.startsWith('"state":"starting"', recordJson.lastIndexOf('"state":"'));
+}
+
+export function checkFormat(text: string | undefined): void {
+  const version = Number(text);
+  if (!Number.isSafeInteger(version) || version < 1) throw damagedRecordError(storeKeys.format);
+  if (version > formatVersion)
+    throw new ClerkError(
+      'REGISTRY_INVALID',
+      `The format version of the store must be at most ${formatVersion}; got ${version}, which a later release of the server has written; run that release, or use another data folder or store`,
+    );
 }
 
 export function decodeRecord(key: string, value: string): StateChange {
@@ -133,7 +149,7 @@ export function decodeRecord(key: string, value: string): StateChange {
 export function damagedRecordError(key: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_INVALID',
-    `Record ${quote(key)} of the store is damaged, so the store is not opened; restore the data from a backup`,
+    `Record ${quote(key)} of the store is damaged, and the store cannot be opened; restore the data from a backup`,
     { cause },
   );
 }
@@ -155,7 +171,7 @@ function decode(key: string, value: string): StateChange {
       return { kind: 'counter', name, record: { epoch: checkInteger(epoch) } };
     }
     case 'f': {
-      const { epoch, withdrawn, secretHash } = JSON.parse(value) as Fence;
+      const { epoch, withdrawn, secretHash, principal } = JSON.parse(value) as Fence;
       return {
         kind: 'fence',
         name,
@@ -163,7 +179,7 @@ function decode(key: string, value: string): StateChange {
         record: {
           epoch: checkInteger(epoch),
           withdrawn: checkBoolean(withdrawn),
-          ...(secretHash !== undefined && { secretHash }),
+          ...definedFields({ secretHash, principal }),
         },
       };
     }
@@ -187,7 +203,10 @@ const maxInterned = 1_000;
 const storedEntries = new Map<string, StoredEntry>();
 const storedJson = new Map<string, WeakMap<EntryRecord, string>>();
 
-/** The creator is the last field. A million names with the same entry and creator share a few strings and objects. */
+/**
+ * Decodes an entry, whose last field is the creator. Equal entries share one object, so a million names need little
+ * memory.
+ */
 function decodeEntry(json: string): StoredEntry {
   const known = storedEntries.get(json);
   if (known !== undefined) return known;
@@ -225,7 +244,7 @@ const internedEntries = new Map<string, EntryRecord>();
 
 const entryJson = new WeakMap<EntryRecord, string>();
 
-/** Returns one shared object for entries with the same JSON. A million names then share a few objects. */
+/** Returns the same object for equal JSON, so a million names can share a few objects. */
 function internEntryJson(json: string): EntryRecord {
   const known = internedEntries.get(json);
   if (known !== undefined) return known;
@@ -262,6 +281,7 @@ function parseEntry(json: string): EntryRecord {
     if (!record.members.every(isName)) throw new TypeError('a member is not a name');
   } else if (!isName(kind === 'link' ? record.target : `/${record.id}`))
     throw new TypeError('the target or the identifier is not a name');
+  if (kind === 'link') checkBoolean(record.moved ?? true);
   return Object.freeze(record);
 }
 

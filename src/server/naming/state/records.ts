@@ -2,13 +2,13 @@ import type { KeyPin } from '../../../core/key-pin.js';
 import type { AttemptTimeoutOptions, RetryOptions } from '../../../core/retry-options.js';
 import type { LaunchRule } from '../../../protocol/naming-messages.js';
 import type { AccessTriple, LaunchRecord } from '../../ports.js';
-import type { EndpointStatus } from '../health/endpoint-status.js';
+import type { EndpointStatus } from '../health/suspect-rule.js';
 
 export interface ServiceRecord {
   readonly kind: 'service';
   /**
-   * Whether a client has defined the service. Otherwise the service is implicit, and is removed 5 min after its last
-   * endpoint.
+   * Whether a client has defined the service. If false, the service is implicit, and is removed 5 min after its last
+   * endpoint has ended.
    */
   readonly defined: boolean;
   readonly policy: string | null;
@@ -23,6 +23,8 @@ export interface ServiceRecord {
 export interface LinkRecord {
   readonly kind: 'link';
   readonly target: string;
+  /** Set if a move has left the link at the old name. */
+  readonly moved?: true;
   readonly guaranteedMs: number;
   readonly pending?: PendingChange;
 }
@@ -46,19 +48,22 @@ export interface GroupRecord {
 /** The entry at a name. Entries are immutable, because names with equal entries share one object. */
 export type EntryRecord = ServiceRecord | LinkRecord | DirectoryRecord | GroupRecord;
 
-/** A change that waits until all guarantees of the entry have ended. Until then, the entry is frozen. */
+/** A change that waits until all guarantees of the entry have ended. The entry is frozen during this time. */
 export type PendingChange =
   | {
       readonly kind: 'replace';
       readonly record:
-        Omit<ServiceRecord, 'pending'> | Omit<LinkRecord, 'pending'> | Omit<GroupRecord, 'pending'>;
+        | Omit<ServiceRecord, 'pending'>
+        | Omit<LinkRecord, 'pending'>
+        | Omit<DirectoryRecord, 'pending'>
+        | Omit<GroupRecord, 'pending'>;
     }
   /** Removes the entry and its endpoints. Names below the entry have their own pending changes. */
   | { readonly kind: 'remove' }
   /** Removes an implicit service without endpoints. A registration cancels the removal. */
   | { readonly kind: 'expire' };
 
-/** A registered endpoint. Lookups copy the endpoint from `json` without encoding the endpoint again. */
+/** A registered endpoint. Lookups copy the endpoint from `json`, which saves encoding it again. */
 export interface EndpointRecord {
   readonly id: string;
   readonly epoch: number;
@@ -67,20 +72,22 @@ export interface EndpointRecord {
   readonly principal: string;
   readonly addresses: readonly string[];
   readonly json: string;
-  /** Not stored. */
+  /** The process that this registration has replaced. Not stored. */
   readonly displaced?: DisplacedHolder;
-  /** As the registration states it; not stored. */
+  /** Whether the endpoint counts its calls, as its registration states. Not stored. */
   readonly countsCalls?: boolean;
+  /** Name in the request of the service; not stored. */
+  readonly requestedName?: string;
 }
 
 /**
- * The live holder of an instance that a registration at the same addresses has replaced without the secret. This holder
- * may take its instance back until its lease ends.
+ * A process that another process at the same addresses has replaced without the secret. The replaced process may take
+ * its instance back until its lease ends.
  */
 export interface DisplacedHolder {
   readonly epoch: number;
   readonly secretHash: string;
-  /** On the monotonic clock. */
+  /** Until when the process may take its instance back, on the monotonic clock. */
   readonly until: number;
 }
 
@@ -95,7 +102,9 @@ export interface Fence {
   readonly withdrawn: boolean;
   /** Digest of the secret with which the instance may resume `epoch`. Absent when `withdrawn` is true. */
   readonly secretHash?: string;
-  /** Not stored. */
+  /** Principal of the instance. Absent in a record that an old release has stored. */
+  readonly principal?: string;
+  /** The process that the removed instance has replaced. Not stored. */
   readonly displaced?: DisplacedHolder;
 }
 
@@ -127,6 +136,19 @@ export type IdentityChange =
   | { readonly kind: 'access'; readonly directory: string; readonly triples: readonly AccessTriple[] };
 
 /**
+ * A client report that arrived at one server and is forwarded to the server at which the endpoint renews. Not stored.
+ */
+export interface SharedReport {
+  readonly kind: 'report';
+  readonly name: string;
+  readonly id: string;
+  readonly epoch: number;
+  readonly principal: string;
+  readonly clerk: string;
+  readonly verdict: 'reachable' | 'unreachable';
+}
+
+/**
  * A change of one record. Without a `record`, the change removes the stored record. `movedFrom` is the old name of a
  * moved record, whose lease and guarantee continue.
  */
@@ -137,7 +159,9 @@ export type StateChange =
       readonly name: string;
       readonly record: EntryRecord | undefined;
       readonly movedFrom?: string;
-      /** Principal that has created the name. Absent if it is unknown, and for a removed name. */
+      /** Removed names that this entry now covers. The guarantees of these names continue in this entry. */
+      readonly standsFor?: readonly string[];
+      /** Principal that has created the name. Absent if the creator is unknown, or the name is removed. */
       readonly creator?: string | undefined;
     }
   | {
@@ -155,7 +179,10 @@ export type StateChange =
       readonly id: string;
       readonly record: LaunchRecord | undefined;
     }
-  /** Not stored. The change still increments the revision, because watches order all changes by revision. */
+  /**
+   * Not stored with a single server. The change still increments the revision, because watches order all changes by
+   * revision.
+   */
   | {
       readonly kind: 'status';
       readonly name: string;
@@ -163,8 +190,14 @@ export type StateChange =
       readonly epoch: number;
       readonly status: EndpointStatus;
     }
+  /** The server at which a registration is renewed. Only in a registry with several servers. */
+  | { readonly kind: 'holder'; readonly name: string; readonly id: string; readonly server: string }
+  /** The session of a server, which exists while the server is alive; undefined after the server has closed. */
+  | { readonly kind: 'server'; readonly server: string; readonly session: string | undefined }
+  /** A client report for the server that decides the status of the endpoint. Not stored. */
+  | SharedReport
   | { readonly kind: 'epoch-floor'; readonly epoch: number }
-  /** From now on, every name assigns only higher epochs. */
+  /** All epochs that are assigned after this change are higher. */
   | { readonly kind: 'epoch-base'; readonly epoch: number }
   /** A record about the registry itself, which no lookup shows. */
   | { readonly kind: 'registry'; readonly key: string; readonly value: string };

@@ -1,4 +1,4 @@
-/** Most sets are small, so only a larger set has an index by id. */
+/** Number of registrations above which a set has an index by id. Smaller sets are searched, which saves memory. */
 const indexThreshold = 16;
 
 export class RegistrationSet<T extends { readonly id: string }> {

@@ -10,7 +10,7 @@ export interface LinkSource {
 }
 
 export interface LinkPath {
-  /** After all links were followed. May have no entry. */
+  /** Name after all links were followed. There may be no entry with this name. */
   readonly canonical: string;
   readonly hops: readonly LinkHop[];
 }
@@ -50,6 +50,22 @@ export function tryResolveLinks(
     if (isClerkError(error)) return undefined;
     throw error;
   }
+}
+
+/**
+ * Returns the present name of a name that was moved. Follows links that moves have left, and stops at the first link
+ * that a client has created.
+ */
+export function followMoves(source: LinkSource, name: string): string {
+  let current = name;
+  for (let links = 0; links <= limits.maxLinks; links++) {
+    const link = findLink(source, current, true, undefined);
+    if (link?.[2] !== true) break;
+    const next = link[1] + current.slice(link[0].length);
+    if (!isName(next)) break;
+    current = next;
+  }
+  return current;
 }
 
 /** Follows the links in a name, except a link at the end, for commands that change a link. */
@@ -104,13 +120,13 @@ function findLink(
   name: string,
   followLast: boolean,
   onPrefix: ((prefix: string) => void) | undefined,
-): readonly [string, string] | undefined {
+): readonly [name: string, target: string, moved: boolean] | undefined {
   for (let end = name.indexOf('/', 1); ; end = name.indexOf('/', end + 1)) {
     if (end < 0 && !followLast) return undefined;
     const prefix = end < 0 ? name : name.slice(0, end);
     onPrefix?.(prefix);
     const found = source.entry(prefix);
-    if (found?.kind === 'link') return [prefix, found.target];
+    if (found?.kind === 'link') return [prefix, found.target, found.moved === true];
     if (end < 0) return undefined;
   }
 }

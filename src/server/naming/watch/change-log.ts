@@ -1,12 +1,12 @@
 /**
- * Number of changes that stay in the log when old changes are dropped. The log drops changes when it has more than
- * twice this number.
+ * Maximum number of changes after old ones are dropped. They are dropped when the log has more than twice this
+ * number.
  */
-const maxNames = 16_384;
+export const maxLoggedChanges = 16_384;
 
 /**
- * Log of the last changes of names. An interrupted watch gets its missed changes from the log, without a full
- * snapshot.
+ * Log of the latest changes of names. A watch that reconnects gets the changes that it missed from this log, without
+ * a full snapshot.
  */
 export class ChangeLog {
   /** The log contains every change after this revision. */
@@ -19,9 +19,9 @@ export class ChangeLog {
 
   add(names: Iterable<string>, revision: number): void {
     for (const name of names) this.#entries.push({ name, revision });
-    if (this.#entries.length <= 2 * maxNames) return;
-    const dropped = this.#entries.splice(0, this.#entries.length - maxNames);
-    // A batch is dropped whole or not at all.
+    if (this.#entries.length <= 2 * maxLoggedChanges) return;
+    const dropped = this.#entries.splice(0, this.#entries.length - maxLoggedChanges);
+    // Also drops the remaining names of the last dropped batch, because a batch must be complete.
     this.#oldestRevision = dropped.at(-1)?.revision ?? this.#oldestRevision;
     this.#entries = this.#entries.filter((entry) => entry.revision > this.#oldestRevision);
   }

@@ -1,25 +1,35 @@
+import type { LookupFingerprint } from '../lookup-cache.js';
 import { tryResolveLinks, type LinkSource } from '../state/resolve-links.js';
 
 interface ExactName<Watch> {
   readonly name: string;
   readonly watches: Set<Watch>;
   dependencies: ReadonlySet<string>;
-  /** At the last update; undefined if the name did not exist. */
-  fingerprint: string | undefined;
+  /** Fingerprint at the last update; undefined if the name did not exist. */
+  fingerprint: LookupFingerprint | undefined;
+}
+
+export interface ChangedName<Watch> {
+  readonly name: string;
+  readonly watches: ReadonlySet<Watch>;
+  /**
+   * Whether only `namesBelow` has changed. A client without rights on the names below must not learn of this change.
+   */
+  readonly isOnlyBelow: boolean;
 }
 
 /**
  * Index of the watched names without wildcards. A watch of such a name reports every change of the lookup result. The
- * result depends on each link and entry on the path of the lookup. An ancestor without an entry disappears with the last
- * name below it.
+ * result depends on each entry on the path of the lookup, and on the names below it: a directory without an entry
+ * disappears with its last name.
  */
 export class ExactNameIndex<Watch> {
   readonly #byName = new Map<string, ExactName<Watch>>();
   readonly #dependents = new Map<string, Set<ExactName<Watch>>>();
   readonly #links: LinkSource;
-  readonly #fingerprintOf: (name: string) => string | undefined;
+  readonly #fingerprintOf: (name: string) => LookupFingerprint | undefined;
 
-  constructor(links: LinkSource, fingerprintOf: (name: string) => string | undefined) {
+  constructor(links: LinkSource, fingerprintOf: (name: string) => LookupFingerprint | undefined) {
     this.#links = links;
     this.#fingerprintOf = fingerprintOf;
   }
@@ -49,20 +59,18 @@ export class ExactNameIndex<Watch> {
     return count;
   }
 
-  /** Yields each watched name whose result may have changed, with its watches; undefined if it has not changed. */
-  *update(
-    names: Iterable<string>,
-  ): IterableIterator<{ readonly name: string; readonly watches: ReadonlySet<Watch> } | undefined> {
+  /** Yields each examined name whose lookup result has changed; undefined for each one whose result is the same. */
+  *update(names: Iterable<string>): IterableIterator<ChangedName<Watch> | undefined> {
     if (this.#byName.size === 0) return;
     for (const prefix of allPrefixes(names))
-      // The loop changes the set.
+      // Iterates over a copy, because the loop changes the set.
       for (const exact of [...(this.#dependents.get(prefix) ?? [])]) {
         // A watch may have ended while the names were examined in slices.
         if (exact.watches.size > 0) yield this.#updateName(exact);
       }
   }
 
-  /** Yields each of `globs` that a change of `changed` may affect, and undefined while it reads. */
+  /** Yields each of `globs` that the changes may affect. Yields undefined between, so that other work can run. */
   *affectedBy(changed: Iterable<string>, globs: readonly string[]): IterableIterator<string | undefined> {
     const prefixes = new Set<string>();
     for (const name of changed) {
@@ -76,16 +84,16 @@ export class ExactNameIndex<Watch> {
     }
   }
 
-  #updateName(
-    exact: ExactName<Watch>,
-  ): { readonly name: string; readonly watches: ReadonlySet<Watch> } | undefined {
+  #updateName(exact: ExactName<Watch>): ChangedName<Watch> | undefined {
     // The dependencies can change even if the fingerprint stays the same.
     this.#removeDependencies(exact);
     this.#addDependencies(exact);
-    const fingerprint = this.#fingerprintOf(exact.name);
-    if (fingerprint === exact.fingerprint) return undefined;
-    exact.fingerprint = fingerprint;
-    return exact;
+    const before = exact.fingerprint;
+    const after = this.#fingerprintOf(exact.name);
+    const isSame = before?.versions === after?.versions;
+    if (isSame && before?.namesBelow === after?.namesBelow) return undefined;
+    exact.fingerprint = after;
+    return { name: exact.name, watches: exact.watches, isOnlyBelow: isSame };
   }
 
   #dependenciesOf(name: string): Set<string> {
@@ -116,7 +124,7 @@ function* allPrefixes(names: Iterable<string>): IterableIterator<string> {
   const seen = new Set<string>();
   for (const name of names)
     for (const prefix of prefixesOf(name)) {
-      // The ancestors of a prefix were seen with it.
+      // If a prefix was seen, all its ancestors were seen too.
       if (seen.has(prefix)) break;
       seen.add(prefix);
       yield prefix;

@@ -1,4 +1,5 @@
 import { matches, type Glob } from '../../../core/glob.js';
+import { isRegistryName, registryDirectory } from '../../../protocol/registry-servers.js';
 
 interface IndexedGlob<Owner> {
   readonly glob: Glob;
@@ -6,8 +7,8 @@ interface IndexedGlob<Owner> {
 }
 
 /**
- * Globs with wildcards, by the segments before their first wildcard. A name is matched only with the globs that begin
- * with the name or an ancestor of it. Equal globs of several owners are matched once.
+ * Globs with wildcards, indexed by the segments before their first wildcard. A name is compared only with globs whose
+ * segments before the wildcard are the name or an ancestor. Equal globs of several owners are compared once.
  */
 export class GlobIndex<Owner> {
   readonly #byBase = new Map<string, Map<string, IndexedGlob<Owner>>>();
@@ -58,8 +59,12 @@ function baseOf({ segments }: Glob): string {
     .join('');
 }
 
-/** Yields the name and its ancestors, and the empty text for the root. */
+/**
+ * Yields the name and its ancestors, and the empty text for the root. The name of the servers matches only a glob that
+ * begins with its parent.
+ */
 function* basesOf(name: string): IterableIterator<string> {
-  for (let end = name.length; end >= 0; end = end === 0 ? -1 : name.lastIndexOf('/', end - 1))
+  const shortest = isRegistryName(name) ? registryDirectory.length : 0;
+  for (let end = name.length; end >= shortest; end = end === 0 ? -1 : name.lastIndexOf('/', end - 1))
     yield name.slice(0, end);
 }

@@ -3,10 +3,10 @@ import type { Glob } from '../../../core/glob.js';
 import { compareNames, segmentsOf } from '../../../core/name.js';
 import { endOfSubtree, type OrderedNames } from '../state/ordered-names.js';
 
-/** Names that begin with a text. No glob of the range matches a name with more segments than `depth`. */
+/** A range of names with a common start. No glob of the range matches a name with more than `depth` segments. */
 interface NameRange {
   readonly start: string;
-  /** Whether `start` is a whole name: the range has `start` and the names below it. */
+  /** Whether `start` is a complete name. The range then consists of `start` and the names below it. */
   readonly isWhole: boolean;
   depth: number;
 }
@@ -33,7 +33,7 @@ export function* scanGlobs(names: OrderedNames, globs: readonly Glob[]): Iterabl
   }
 }
 
-/** Two ranges overlap only if one contains the start of the other, and then it contains the whole range. */
+/** Merges overlapping ranges. If two ranges overlap, one of them contains the other. */
 function mergedRanges(globs: readonly Glob[]): readonly NameRange[] {
   const sorted = globs
     .map(rangeOf)

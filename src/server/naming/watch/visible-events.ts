@@ -4,8 +4,8 @@ import type { NameVisibility } from '../../ports.js';
 type NameEvent = Extract<WatchEvent, { readonly type: 'put' | 'delete' }>;
 
 /**
- * Hides events about exact names whose links lead to a name that the caller may not see. The caller gets the events of a
- * link to an absent name: a `delete` when the link led to a visible name before, and otherwise nothing.
+ * Filters the events of exact names whose links lead to a name that the caller may not see. For the caller, such a
+ * target does not exist: it receives a `delete` if the target was visible before, and no event in all other cases.
  *
  * @see [C7.4](../../../../docs/guarantees.md#c7-4)
  */
@@ -18,7 +18,7 @@ export class VisibleEvents {
     this.#isVisible = isVisible;
   }
 
-  /** @param event - about an exact name of the watch, which is visible */
+  /** @param event - event of an exact name of the watch; the name itself is visible */
   filter(event: NameEvent): WatchEvent | undefined {
     if (this.#isVisible === undefined) return event;
     if (event.type === 'put' && 'canonical' in event.entry && this.#isVisible(event.entry.canonical)) {
@@ -28,7 +28,7 @@ export class VisibleEvents {
     return this.#shown.delete(event.name) ? { type: 'delete', name: event.name } : undefined;
   }
 
-  /** The client has forgotten the name. */
+  /** Called when the client no longer watches the name. */
   forget(name: string): void {
     this.#shown.delete(name);
   }

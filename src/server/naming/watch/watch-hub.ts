@@ -10,12 +10,18 @@ import { ChangeLog } from './change-log.js';
 import { ExactNameIndex } from './exact-name-index.js';
 import { GlobIndex } from './glob-index.js';
 import { scanGlobs } from './glob-scan.js';
-import { costOf, matchCost, WatchSession, type WatchContext, type WatchedName } from './watch-session.js';
+import { WatchResumption } from './watch-resumption.js';
+import {
+  costOf,
+  exactNameCost,
+  matchCost,
+  WatchSession,
+  type WatchContext,
+  type WatchedName,
+} from './watch-session.js';
 
 const defaultMaxUndividedCost = 2_000;
-/** Cost of examining a watched name without wildcards. */
-const exactNameCost = 4;
-/** Events that many watches receive are made once. */
+/** Number of recent events that are shared by all watches of the same name. */
 const maxSharedEvents = 64;
 
 export interface WatchHubDependencies {
@@ -27,10 +33,12 @@ export interface WatchHubDependencies {
   readonly slices: SliceQueue;
   readonly heartbeatMs: number;
   /**
-   * A batch whose watches cost more to find, or whose events cost more to send, is published in slices. Default
-   * 2,000, about 2 ms.
+   * Maximum cost of publishing a batch at once; a more expensive batch is published in slices. Default 2,000, about 2
+   * ms.
    */
   readonly maxUndividedCost: number | undefined;
+  /** Undefined in a registry with one server. */
+  readonly servers?: { readonly statement: string | undefined } | undefined;
 }
 
 interface AffectedWatches {
@@ -40,8 +48,8 @@ interface AffectedWatches {
 
 /**
  * All open watches. After each saved batch, a watch receives one event for each changed name, with the current state
- * of the name. A watch misses no change within one incarnation. A resumed watch first receives the missed changes. If
- * the change log lacks a missed change, the watch receives `resync` and a full snapshot.
+ * of the name. A watch misses no change within one incarnation. A resumed watch first receives the changes since its
+ * last event. If the change log no longer has all of them, the watch receives `resync` and a full snapshot.
  *
  * @see [C1.7](../../../../docs/guarantees.md#c1-7)
  */
@@ -53,8 +61,10 @@ export class WatchHub {
   /** The last events, by name and kind of watch. */
   readonly #sharedEvents = new Map<string, { readonly entryJson: string; readonly event: WatchEvent }>();
   readonly #changeLog: ChangeLog;
+  readonly #resumption: WatchResumption;
   readonly #context: WatchContext;
   readonly #maxUndividedCost: number;
+  readonly #publications = new Set<Promise<void>>();
   #heartbeatTimer: Timer | undefined;
 
   constructor(deps: WatchHubDependencies) {
@@ -62,12 +72,19 @@ export class WatchHub {
     this.#maxUndividedCost = deps.maxUndividedCost ?? defaultMaxUndividedCost;
     this.#exactNames = new ExactNameIndex<WatchSession>(deps.state, (name) => deps.lookups.fingerprint(name));
     this.#changeLog = new ChangeLog(deps.position.revision);
-    const { position, state, clock, slices, heartbeatMs } = deps;
+    const { position, state, clock, slices, heartbeatMs, servers } = deps;
+    this.#resumption = new WatchResumption({
+      position,
+      changeLog: this.#changeLog,
+      exactNames: this.#exactNames,
+      globs: this.#globs,
+    });
     this.#context = {
       position,
       heartbeatMs,
       clock,
       slices,
+      servers,
       exactNames: this.#exactNames,
       globs: this.#globs,
       eventOf: (watched) => this.#eventOf(watched),
@@ -82,10 +99,13 @@ export class WatchHub {
   /** @throws {@link ClerkError} `NAME_INVALID` for an invalid glob; `LIMIT_EXCEEDED` for too many globs */
   open(options: WatchOptions): OpenWatch {
     const watch = new WatchSession(options, this.#context);
-    watch.open(this.#changesSince(options, watch));
+    watch.open(this.#resumption.missedChanges(options, watch));
     this.#watches.add(watch);
     this.#updateHeartbeatTimer();
     return {
+      get globBytes() {
+        return watch.globBytes;
+      },
       edit: (add, remove) => watch.edit(add, remove),
       resync: (reason) => watch.resync(reason),
       close: () => {
@@ -101,8 +121,8 @@ export class WatchHub {
   }
 
   /**
-   * Sends the events of a saved batch. A batch that affects many watches is sent in slices. Meanwhile, the watches
-   * defer later changes.
+   * Sends the events of a saved batch. A batch that affects many watches is sent in slices. During this time, the
+   * watches defer later changes.
    *
    * @param changedNames - names whose entry or endpoints changed; for a directory, also `/` followed by the
    *   identifier
@@ -120,6 +140,24 @@ export class WatchHub {
     else this.#publishAtOnce(changedNames, previousRevision, revision);
   }
 
+  /**
+   * Resolves when all published batches are written to the open watches; undefined if they are already. Does not wait
+   * for clients to read. A watch that is sending a snapshot sends the changes after the snapshot.
+   */
+  whenWritten(): Promise<unknown> | undefined {
+    return this.#publications.size === 0 ? undefined : Promise.all(this.#publications);
+  }
+
+  #startPublication(): () => void {
+    let finish = (): void => undefined;
+    const publication = new Promise<void>((resolve) => (finish = resolve));
+    this.#publications.add(publication);
+    return () => {
+      this.#publications.delete(publication);
+      finish();
+    };
+  }
+
   #publishAtOnce(changedNames: ReadonlySet<string>, previousRevision: number, revision: number): void {
     const changes = new Map<WatchSession, WatchedName[]>();
     for (const found of this.#affectedWatches(changedNames)) {
@@ -131,34 +169,44 @@ export class WatchHub {
       }
     }
     let cost = 0;
+    const later: WatchSession[] = [];
     for (const [watch, names] of inOrder(this.#watches, changes)) {
       if (cost > this.#maxUndividedCost) {
         watch.hold();
         for (const watched of names) watch.defer(watched, revision);
-        this.#deps.slices.add(() => watch.release());
+        later.push(watch);
         continue;
       }
       const events = names.map((watched) => this.#eventOf(watched));
       for (const event of events) cost += costOf(event);
       watch.notify(names, events, previousRevision, revision);
     }
+    if (later.length === 0) return;
+    const finish = this.#startPublication();
+    for (const watch of later) this.#deps.slices.add(() => watch.release());
+    this.#deps.slices.add(() => {
+      finish();
+      return 0;
+    });
   }
 
   #publishInSlices(changedNames: ReadonlySet<string>, revision: number): void {
     const held = new Set(this.#watches);
     for (const watch of held) watch.hold();
     const { slices } = this.#deps;
+    const finish = this.#startPublication();
     const work = function* (found: Iterable<AffectedWatches | number>): IterableIterator<number> {
       for (const each of found) {
         if (typeof each === 'number') {
           yield each;
           continue;
         }
-        // A watch that was opened meanwhile has read the present state.
+        // A watch that was opened after the batch has read the new state.
         for (const watch of each.watches) if (held.has(watch)) watch.defer(each.watched, revision);
         yield each.watches.length / 8;
       }
       for (const watch of held) yield watch.release();
+      finish();
     };
     slices.run(work(this.#affectedWatches(changedNames)));
   }
@@ -178,8 +226,10 @@ export class WatchHub {
     for (const changed of this.#exactNames.update(changedNames)) {
       yield exactNameCost;
       if (changed === undefined) continue;
-      const { name } = changed;
-      const watches = [...changed.watches].filter((watch) => watch.isVisible(name));
+      const { name, isOnlyBelow } = changed;
+      const watches = [...changed.watches].filter((watch) =>
+        isOnlyBelow ? watch.seesAllNames : watch.isVisible(name),
+      );
       yield { watched: { name, isExact: true }, watches };
     }
   }
@@ -188,40 +238,6 @@ export class WatchHub {
     for (const watch of this.#watches) watch.close();
     this.#watches.clear();
     this.#updateHeartbeatTimer();
-  }
-
-  /**
-   * Returns the names of a resumed watch that changed after the revision in `since`. Returns undefined if the watch
-   * needs a full snapshot.
-   */
-  #changesSince(
-    { since, globs, isVisible }: WatchOptions,
-    watch: WatchSession,
-  ): Iterator<WatchedName | number> | undefined {
-    const { incarnation, revision } = this.#deps.position;
-    // The change log does not show which names became visible or invisible.
-    if (isVisible !== undefined) return undefined;
-    if (since?.incarnation !== incarnation || !/^[0-9]{1,15}$/.test(since.revision)) return undefined;
-    const from = Number(since.revision);
-    const names = from > revision ? undefined : this.#changeLog.since(from);
-    if (names === undefined) return undefined;
-    return this.#missedChanges(names, globs, watch);
-  }
-
-  *#missedChanges(
-    names: ReadonlySet<string>,
-    globs: readonly string[],
-    watch: WatchSession,
-  ): IterableIterator<WatchedName | number> {
-    for (const name of this.#exactNames.affectedBy(names, globs)) {
-      yield exactNameCost;
-      if (name !== undefined) yield { name, isExact: true };
-    }
-    for (const name of names) {
-      if (name.startsWith('/#')) continue;
-      yield matchCost(this.#globs.candidates(name));
-      if (watch.matchesGlob(name)) yield { name, isExact: false };
-    }
   }
 
   /**
@@ -234,7 +250,7 @@ export class WatchHub {
     if (entryJson === undefined) return { type: 'delete', name };
     const key = `${isExact ? '=' : '~'}${name}`;
     const shared = this.#sharedEvents.get(key);
-    // The earlier event states an earlier time, which is right as long as the entry is the same.
+    // An equal event can be reused: its earlier time is still correct, because the entry is the same.
     if (shared?.entryJson === entryJson) return shared.event;
     // Rounded down, because a client must not assume a later time.
     const event = putEvent(name, entryJson, Math.floor(this.#deps.clock.now()));

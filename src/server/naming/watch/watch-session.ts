@@ -1,25 +1,26 @@
 import type { Clock } from '../../../core/clock.js';
-import { ClerkError } from '../../../core/errors.js';
 import { parseGlob, type Glob } from '../../../core/glob.js';
 import type { SliceQueue } from '../../../core/slice-queue.js';
-import { limits } from '../../../protocol/limits.js';
 import { eventJson } from '../../../protocol/put-event.js';
 import type { WatchEvent } from '../../../protocol/watch-messages.js';
 import type { WatchOptions } from '../../ports.js';
 import type { StatePosition } from '../lookup-cache.js';
-import type { ExactNameIndex } from './exact-name-index.js';
 import { GlobIndex } from './glob-index.js';
 import { VisibleEvents } from './visible-events.js';
+import { WatchedGlobs, type WatchIndexes } from './watched-globs.js';
 
 /** Cost of the work that a watch does in one turn of the {@link SliceQueue}. */
 const turnCost = 500;
-/** Of deferred changes, at most this number is sent in one piece, in which the last event has the new revision. */
+/** Maximum number of deferred changes that are sent at once. Above it, they are sent in slices, like a snapshot. */
 const maxUndividedEvents = 16;
 
 /** Returns the cost of sending an event: about a microsecond for 200 bytes. */
 export function costOf(event: WatchEvent): number {
   return 5 + eventJson(event).length / 200;
 }
+
+/** Cost of examining a watched name without wildcards. */
+export const exactNameCost = 4;
 
 /** Returns the cost of matching a name with a number of globs. */
 export function matchCost(globs: number): number {
@@ -31,14 +32,12 @@ export interface WatchedName {
   readonly isExact: boolean;
 }
 
-export interface WatchContext {
+export interface WatchContext extends WatchIndexes<WatchSession> {
   readonly position: StatePosition;
   readonly heartbeatMs: number;
   readonly clock: Clock;
-  readonly exactNames: ExactNameIndex<WatchSession>;
-  /** All globs with wildcards of all watches. */
-  readonly globs: GlobIndex<WatchSession>;
   readonly slices: SliceQueue;
+  readonly servers: { readonly statement: string | undefined } | undefined;
   readonly eventOf: (watched: WatchedName) => WatchEvent;
   /** Yields every name that one of the globs may match. */
   readonly scanNames: (globs: readonly Glob[]) => IterableIterator<string>;
@@ -74,17 +73,15 @@ export class WatchSession {
   lastEventAt: number;
   readonly #options: WatchOptions;
   readonly #context: WatchContext;
-  readonly #globs = new Map<string, Glob>();
-  readonly #ownGlobs = new GlobIndex<WatchSession>();
-  readonly #exactNames = new Set<string>();
+  readonly #globs: WatchedGlobs<WatchSession>;
   readonly #snapshots: SnapshotJob[] = [];
   readonly #deferred = new Map<string, WatchedName>();
   readonly #visibleEvents: VisibleEvents;
   #position = 0;
   #isSendingSnapshot = false;
-  /** Number of published batches whose changes are not all known yet. */
+  /** Number of batches that are being published in slices, whose changes for this watch are not all known yet. */
   #holds = 0;
-  /** Revisions at which names were sent while changes were held. */
+  /** Revision at which each name was sent during a hold. */
   readonly #sentDuringHold = new Map<string, number>();
   #isClosed = false;
 
@@ -92,13 +89,14 @@ export class WatchSession {
     this.id = options.id;
     this.#options = options;
     this.#context = context;
+    this.#globs = new WatchedGlobs(this, context);
     this.#visibleEvents = new VisibleEvents(options.isVisible);
     this.lastEventAt = context.clock.now();
   }
 
   /** @param missed - changes since the position of the client, and the cost of finding them */
   open(missed: Iterator<WatchedName | number> | undefined): void {
-    const added = this.#addGlobs(this.#options.globs);
+    const added = this.#globs.add(this.#options.globs);
     const { since, isVisible } = this.#options;
     const { heartbeatMs, position } = this.#context;
     const { incarnation } = position;
@@ -110,6 +108,7 @@ export class WatchSession {
       incarnation,
       // Rounded up, because a client must not assume an earlier time.
       statedAt: Math.ceil(this.#context.clock.now()),
+      ...this.#statedServers(),
     };
     if (missed === undefined) {
       const reason =
@@ -132,14 +131,22 @@ export class WatchSession {
     });
   }
 
-  /** Whether a visible name matches a glob of the watch. An exact name of the watch does not count. */
+  /** Whether a name is visible and matches a glob of the watch. False if the watch also has the exact name. */
   matchesGlob(name: string): boolean {
-    return !this.#exactNames.has(name) && this.#ownGlobs.has(name) && this.isVisible(name);
+    return this.followsAsGlob(name) && this.#globs.matches(name);
   }
 
-  /** Whether the watch sends a change of a name that one of its globs matches. */
+  /**
+   * Whether the watch sends changes of a matching name as a glob event: the name is visible and is not watched as an
+   * exact name.
+   */
   followsAsGlob(name: string): boolean {
-    return !this.#exactNames.has(name) && this.isVisible(name);
+    return !this.#globs.hasExact(name) && this.isVisible(name);
+  }
+
+  /** Always false for clients of a secured registry, even with all rights. */
+  get seesAllNames(): boolean {
+    return this.#options.isVisible === undefined;
   }
 
   isVisible(name: string): boolean {
@@ -169,9 +176,10 @@ export class WatchSession {
   }
 
   /**
-   * Sends the state of a name after the present snapshot and all holds, unless the snapshot has shown it.
+   * Schedules a name to be sent after the running snapshot and all holds. Has no effect if the name was already sent
+   * at this revision.
    *
-   * @param revision - of the batch that changed the name
+   * @param revision - revision of the batch that changed the name
    */
   defer(watched: WatchedName, revision: number): void {
     if ((this.#sentDuringHold.get(watched.name) ?? -1) < revision) this.#deferred.set(watched.name, watched);
@@ -189,17 +197,19 @@ export class WatchSession {
     return this.#isClosed || this.#isBusy ? 1 : 1 + this.#sendDeferred();
   }
 
+  /** Total length of all names and globs of the watch, in characters. */
+  get globBytes(): number {
+    return this.#globs.bytes;
+  }
+
   edit(add: readonly string[], remove: readonly string[]): void {
     const removed = new Set(remove);
-    const texts = new Set([...this.#globs.keys(), ...this.#exactNames].filter((text) => !removed.has(text)));
-    for (const text of add) texts.add(parseGlob(text).text);
-    checkGlobCounts(texts);
+    this.#globs.checkEdit(add, removed);
     for (const text of removed) {
-      this.#deleteGlob(text);
+      this.#globs.delete(text);
       this.#visibleEvents.forget(text);
-      if (this.#exactNames.delete(text)) this.#context.exactNames.delete(text, this);
     }
-    const added = this.#addGlobs(add);
+    const added = this.#globs.add(add);
     this.#enqueue({
       globs: add,
       names: this.#currentNames(added),
@@ -217,45 +227,22 @@ export class WatchSession {
 
   heartbeat(): void {
     const { revision } = this.#context.position;
-    this.#emit({ type: 'heartbeat' }, this.#isBusy ? this.#position : revision);
+    const event: WatchEvent = { type: 'heartbeat', ...this.#statedServers() };
+    this.#emit(event, this.#isBusy ? this.#position : revision);
+  }
+
+  #statedServers(): { readonly servers?: string } {
+    const servers = this.#context.servers?.statement;
+    return servers === undefined ? {} : { servers };
   }
 
   close(): void {
     this.#isClosed = true;
-    for (const name of this.#exactNames) this.#context.exactNames.delete(name, this);
-    this.#exactNames.clear();
-    for (const text of [...this.#globs.keys()]) this.#deleteGlob(text);
-  }
-
-  #addGlobs(texts: readonly string[]): readonly Glob[] {
-    const globs = [...new Set(texts)].map((text) => parseGlob(text));
-    checkGlobCounts(new Set(texts));
-    for (const glob of globs) {
-      if (!glob.isExact) this.#addGlob(glob);
-      else if (!this.#exactNames.has(glob.text)) {
-        this.#exactNames.add(glob.text);
-        this.#context.exactNames.add(glob.text, this);
-      }
-    }
-    return globs;
-  }
-
-  #addGlob(glob: Glob): void {
-    this.#globs.set(glob.text, glob);
-    this.#ownGlobs.add(glob, this);
-    this.#context.globs.add(glob, this);
-  }
-
-  #deleteGlob(text: string): void {
-    const glob = this.#globs.get(text);
-    if (glob === undefined) return;
-    this.#globs.delete(text);
-    this.#ownGlobs.delete(glob, this);
-    this.#context.globs.delete(glob, this);
+    this.#globs.clear();
   }
 
   #sendSnapshot(leadingEvents: readonly WatchEvent[]): void {
-    const globs = [...this.#globs.keys(), ...this.#exactNames];
+    const globs = this.#globs.texts;
     this.#visibleEvents.forgetAll();
     this.#position = 0;
     this.#enqueue({
@@ -363,7 +350,7 @@ export class WatchSession {
   }
 
   #emitVisible(event: WatchEvent, position: number): void {
-    const isExact = (event.type === 'put' || event.type === 'delete') && this.#exactNames.has(event.name);
+    const isExact = (event.type === 'put' || event.type === 'delete') && this.#globs.hasExact(event.name);
     const visible = isExact ? this.#visibleEvents.filter(event) : event;
     if (visible !== undefined) this.#emit(visible, position);
   }
@@ -374,20 +361,4 @@ export class WatchSession {
     this.lastEventAt = this.#context.clock.now();
     this.#options.onEvent(event, String(position), this.#context.position.textOf(position));
   }
-}
-
-function checkGlobCounts(texts: ReadonlySet<string>): void {
-  const { maxGlobs, maxWildcardGlobs } = limits;
-  if (texts.size > maxGlobs)
-    throw new ClerkError(
-      'LIMIT_EXCEEDED',
-      `A watch must have at most ${maxGlobs} names and globs; got ${texts.size}; open another watch for the other names`,
-    );
-  let wildcards = 0;
-  for (const text of texts) wildcards += Number(text.includes('*'));
-  if (wildcards > maxWildcardGlobs)
-    throw new ClerkError(
-      'LIMIT_EXCEEDED',
-      `A watch must have at most ${maxWildcardGlobs} globs with wildcards; got ${wildcards}; open another watch for the others, or use wider globs`,
-    );
 }

@@ -29,6 +29,8 @@ export interface PlannedChange {
 }
 
 const defaultMaxFileBytes = 64 * 1024 * 1024;
+/** Free space that the disk must have before the first write after a failed write, in bytes. */
+const minFreeBytes = 64 * 1024;
 
 export const readme = `This folder contains the calls that a service has run, as stored by diskCalls() of binding-clerk.
 Each file is needed, and no file may be edited. Without these records, calls could run twice.
@@ -41,6 +43,8 @@ export class CallJournal {
   readonly #maxFileBytes: number;
   readonly #commit: GroupCommit<CallChange, PlannedChange>;
   #journal!: Journal;
+  /** Whether the last write has failed, and may have left a part of its batch. */
+  #hasFailed = false;
 
   private constructor(path: string, folder: DataFolder, { maxFileBytes }: CallJournalOptions) {
     this.#folder = folder;
@@ -48,7 +52,7 @@ export class CallJournal {
     this.#commit = new GroupCommit(path, (changes) => this.#write(changes));
   }
 
-  /** Size of the present files, in bytes. Each file but the last has about `maxFileBytes`. */
+  /** Size of the present files, in bytes. Each file before the last one counts as `maxFileBytes`. */
   get sizeBytes(): number {
     const { base, end } = this.#journal;
     return (end.number - base) * this.#maxFileBytes + end.offset;
@@ -81,7 +85,12 @@ export class CallJournal {
     return opened;
   }
 
-  /** Makes a change durable. @throws {@link ClerkError} `CLERK_CLOSED` when an earlier write has failed */
+  /**
+   * Makes a change durable. The first change after a failed write removes what that write may have left.
+   *
+   * @throws {@link ClerkError} `CLERK_CLOSED` when the write has failed; the change then has no effect in this process
+   * @see [decision 152](../../../../docs/decisions/152-disk-calls-recover.md)
+   */
   submit(change: CallChange): Promise<PlannedChange> {
     return this.#commit.submit(change);
   }
@@ -108,7 +117,10 @@ export class CallJournal {
       if (payload !== undefined)
         for (const entry of decodeEntries(payload)) if ('id' in entry && entry.id === id) found = entry;
       if (found === undefined)
-        throw new ClerkError('CONFIG_INVALID', 'A record of diskCalls() is damaged; check the disk');
+        throw new ClerkError(
+          'CONFIG_INVALID',
+          'A record in the folder of diskCalls() is damaged; check the disk, and copy the readable records with clerk salvage',
+        );
       return found;
     }
   }
@@ -132,10 +144,15 @@ export class CallJournal {
     });
     if (entries.length === 0) return results;
     const journal = this.#journal;
+    if (this.#hasFailed) await journal.recover(minFreeBytes);
+    this.#hasFailed = true;
     const position = await journal.append(encodeEntries(entries));
+    this.#hasFailed = false;
     for (const entry of entries) this.index.apply(entry, position);
     this.index.removeExpired();
-    if (journal.end.offset >= this.#maxFileBytes) await journal.rotate(this.index.expiredBefore);
+    if (journal.end.offset >= this.#maxFileBytes)
+      // The entries are on disk, so a failed rotation must not reject this write. The next write recovers.
+      await journal.rotate(this.index.expiredBefore).catch(() => (this.#hasFailed = true));
     journal.setBase(this.index.firstNeededFile(journal.base, journal.end.number));
     return results;
   }
@@ -151,7 +168,7 @@ function openError(path: string, subject: string, error: unknown): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
     error instanceof JournalDamage
-      ? `${subject} ${error.message}. The folder was not opened, because a call without its record could run twice. No file was changed; ${error.advice ?? `run clerk salvage ${path} --to NEW, and use the new folder, which refuses each call whose record may be lost`}`
+      ? `${subject} ${error.message}. The folder was not opened, because a call whose record is lost could run twice. No file was changed; ${error.advice ?? `run clerk salvage ${path} --to NEW and use the new folder; calls whose record may be lost are then refused`}`
       : `${subject} cannot be read: ${errorMessage(error)}; check the disk and the permissions of the files`,
     { cause: error },
   );

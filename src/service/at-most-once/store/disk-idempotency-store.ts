@@ -6,6 +6,7 @@ import type {
   StoreUsage,
 } from '../../../core/idempotency-store.js';
 import { ClerkError, isClerkError } from '../../../core/errors.js';
+import { JournalDamage } from '../../../core/journal/journal-reader.js';
 import { createdAtOf, type EntryOfCall } from './call-entries.js';
 import { checkDiskCallsOptions, type DiskCallsOptions } from './disk-calls-options.js';
 import { CallJournal, type CallJournalOptions } from './call-journal.js';
@@ -119,8 +120,9 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     this.#opening ??= CallJournal.open(this.#path, this.#options).then(
       (journal) => (this.#journal = journal),
       (error: unknown) => {
-        // If another process uses the folder, the next operation tries again. A damaged folder is not opened again.
-        if (isClerkError(error) && error.code === 'FORBIDDEN') this.#opening = undefined;
+        // If another process uses the folder, or the disk is full, the next operation tries again. A damaged folder is
+        // not opened again.
+        if (!isClerkError(error) || !(error.cause instanceof JournalDamage)) this.#opening = undefined;
         throw error;
       },
     );

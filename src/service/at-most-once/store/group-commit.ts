@@ -10,15 +10,14 @@ interface PendingWrite<T, R> {
 const maxGroup = 64;
 
 /**
- * Writes jobs durably, one write at a time. Jobs that arrive during a write share the next write. After a failed
- * write, the content of the disk is unknown, so no further write is made.
+ * Writes jobs durably, one write at a time. Jobs that arrive during a write share the next write. A failed write
+ * rejects its own jobs only.
  */
 export class GroupCommit<T, R> {
   readonly #write: (jobs: readonly T[]) => Promise<readonly R[]>;
   readonly #folder: string;
   #pending: PendingWrite<T, R>[] = [];
   #flushing: Promise<void> | undefined;
-  #failure: ClerkError | undefined;
 
   /** @param write - writes either all jobs or none; resolves to a result for each job */
   constructor(folder: string, write: (jobs: readonly T[]) => Promise<readonly R[]>) {
@@ -29,10 +28,9 @@ export class GroupCommit<T, R> {
   /**
    * Resolves when the job is on disk.
    *
-   * @throws {@link ClerkError} `CLERK_CLOSED` when a write has failed; the job may be missing on disk
+   * @throws {@link ClerkError} `CLERK_CLOSED` when the write has failed; the job may be on disk until the next write
    */
   submit(job: T): Promise<R> {
-    if (this.#failure !== undefined) return Promise.reject(this.#failure);
     return new Promise((resolve, reject) => {
       this.#pending.push({ job, resolve, reject });
       this.#flushing ??= this.#flush();
@@ -49,16 +47,15 @@ export class GroupCommit<T, R> {
     while (this.#pending.length > 0) {
       const group = this.#pending.splice(0, maxGroup);
       try {
-        if (this.#failure !== undefined) throw this.#failure;
         const results = await this.#write(group.map(({ job }) => job));
         group.forEach(({ resolve }, i) => resolve(results[i] as R));
       } catch (error) {
-        this.#failure ??= new ClerkError(
+        const failure = new ClerkError(
           'CLERK_CLOSED',
-          `Folder ${quote(this.#folder)} of diskCalls() could not be written, so no more calls are accepted: ${errorMessage(error)}. Free space or repair the disk, then restart the service`,
+          `Folder ${quote(this.#folder)} of diskCalls() could not be written: ${errorMessage(error)}; free space on the disk, or repair the disk; calls are accepted again when the folder can be written`,
           { cause: error },
         );
-        for (const { reject } of group) reject(this.#failure);
+        for (const { reject } of group) reject(failure);
       }
     }
     this.#flushing = undefined;

@@ -75,7 +75,7 @@ class MemoryCalls implements IdempotencyStore {
     if (this.#entries.size >= this.#maxCalls)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `The store has reached its maximum of ${this.#maxCalls} calls, and no stored call has expired; raise maxCalls or shorten windowMs`,
+        `The store of memoryCalls() has reached its maximum of ${this.#maxCalls} calls, and no stored call has expired; raise maxCalls or shorten windowMs`,
       );
     this.#entries.set(id, { call, lookup: { state: 'running', fingerprint, owner } });
     return { state: 'new' };

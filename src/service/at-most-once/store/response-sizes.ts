@@ -31,7 +31,10 @@ export class ResponseSizes {
     if (of.sizes.size === 0) this.#callers.delete(caller);
   }
 
-  /** Removes the oldest response of the caller with the most bytes. Returns its call id. At least one must be stored. */
+  /**
+   * Removes the oldest response of the caller whose responses have the most bytes. Returns the id of its call. Must not
+   * be called when no response is stored.
+   */
   dropOldest(): string {
     let largest: readonly [string | undefined, CallerSizes] | undefined;
     for (const entry of this.#callers)

@@ -1,4 +1,7 @@
-/** Starts a process with the instance id given, prints its process id and identity, and waits to be killed. */
+/**
+ * Starts a process with the instance id given, whose output goes to the log file given, prints its process id and identity, and
+ * waits to be killed.
+ */
 import { systemProcesses } from '../../../../src/runtime/system-processes.js';
 
 // The process writes all the time: without its log redirected, a closed pipe would end it.
@@ -10,7 +13,7 @@ const { pid, identity } = await systemProcesses.spawn({
   env: { CLERK_OWNER: process.argv[2] as string },
   cwd: '/',
   stdin: 'unused\n',
-  logFile: undefined,
+  logFile: process.argv[3],
   maxLogFiles: 1,
 });
 console.log(JSON.stringify({ pid, identity }));

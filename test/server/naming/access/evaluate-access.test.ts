@@ -21,7 +21,11 @@ function viewOf(directories: Directories, groups: Readonly<Record<string, readon
     ]),
   );
   const members = new Map(Object.entries(groups));
-  return { triplesIn: (directory) => triples.get(directory) ?? [], membersOf: (name) => members.get(name) };
+  return {
+    triplesIn: (directory) => triples.get(directory) ?? [],
+    membersOf: (name) => members.get(name),
+    presentName: (name) => name,
+  };
 }
 
 interface Case {

@@ -66,7 +66,7 @@ test('the error names the process that holds the instance, and the time after wh
   await runtime.advance(1_000);
   const error = await errorOf(register({ addresses: [strangers] }));
   expect(error.message).toMatch(
-    "Instance 'i' of /a is held by the process at http://10.0.0.1:3001; give each process an id of its own",
+    "Instance 'i' of /a is in use by the process at http://10.0.0.1:3001; give each process its own id",
   );
   expect(error.remainingMs).toBeGreaterThan(5_600);
   expect(error.remainingMs).toBeLessThan(7_500);
@@ -187,7 +187,7 @@ test('reports of clients free an instance only when its holder has also missed a
   expect(await codeOf(register({ addresses: [strangers] }))).toBe('done');
 });
 
-test('a draining instance is free', async () => {
+test('the id of a draining instance may be used by another process', async () => {
   const { register, withdraw } = await open();
   const { epoch, secret } = await register();
   await withdraw({ epoch, secret, now: false });

@@ -37,7 +37,7 @@ test('a move or a removal of too many names is refused as a whole, and its parts
   const before = names.status().revision;
   await expect(settle(names.move({ from: '/big', to: '/moved' }))).rejects.toMatchObject({
     code: 'LIMIT_EXCEEDED',
-    message: `A change can move at most ${maxChangedNames} names and endpoints, which /big exceeds with the names below it; move smaller parts first`,
+    message: `One change can move at most ${maxChangedNames} names and endpoints; /big and the names below it have more; move smaller parts first`,
   });
   await expect(settle(names.remove({ name: '/big', recursive: true }))).rejects.toMatchObject({
     code: 'LIMIT_EXCEEDED',
@@ -90,12 +90,11 @@ test('a rejected import leaves the guarantees of its entries as they were', asyn
   expect(names.resolve('/l')).toMatchObject({ canonical: '/one', guaranteedMs: 60_000 });
 });
 
-test('a search that reads too much is refused, and a search of a part succeeds', async () => {
+test('a search that reads much is answered in pages, which may be empty', { timeout: 180_000 }, async () => {
   const { names, settle, fill } = await harness();
-  await fill(200_000, '/big');
-  await expect(settle(names.searchInSlices('/**', {}))).rejects.toMatchObject({
-    code: 'LIMIT_EXCEEDED',
-    message: 'The search reads too many names and endpoints; search with a narrower glob than /**',
-  });
-  expect(await settle(names.searchInSlices('/big/p0/**', {}))).toMatchObject({ entries: [] });
+  await fill(170_000, '/big');
+  const first = await settle(names.searchInSlices('/**', {}));
+  expect(first).toMatchObject({ entries: [], next: expect.stringMatching('^/big/') });
+  const second = await settle(names.searchInSlices('/**', {}, first.next ?? undefined));
+  expect(second).toMatchObject({ entries: [], next: null });
 });

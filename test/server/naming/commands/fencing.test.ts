@@ -73,3 +73,55 @@ test('a move keeps epochs and fences', async () => {
     );
   expect((await names.register(registration('/a', 'i'), localCaller)).epoch).toBe(2);
 });
+
+/** Registers and withdraws an instance. */
+async function end(
+  names: Awaited<ReturnType<typeof nameServerHarness>>['names'],
+  name: string,
+  id: string,
+  principal: string,
+): Promise<void> {
+  const caller = { principal };
+  const { epoch } = await names.register(registration(name, id), caller);
+  await names.withdraw({ name, id, epoch, now: true }, caller);
+}
+
+test('a principal has ten fences for each registration that it may have, and its oldest are dropped', async () => {
+  const harness = await nameServerHarness({ maxRegistrations: 2 });
+  const { names, store } = harness;
+  await end(names, '/honest', 'h', 'honest');
+  for (let i = 0; i < 30; i++) await end(names, `/a${i % 7}`, `i${i}`, 'attacker');
+  const fences = (): string[] => [...store.records.keys()].filter((key) => key.startsWith('f ')).sort();
+  const kept = Array.from({ length: 20 }, (_, i) => `f /a${(i + 10) % 7} i${i + 10}`);
+  expect(fences()).toEqual([...kept, 'f /honest h'].sort());
+  expect(names.fenceCount).toBe(21);
+  await harness.restart();
+  expect(harness.names.fenceCount).toBe(21);
+  await end(harness.names, '/a0', 'later', 'attacker');
+  expect(harness.names.fenceCount).toBe(21);
+});
+
+test('a fence that was dropped rejects its old epoch, and its instance gets a new one', async () => {
+  const { names } = await nameServerHarness({ maxRegistrations: 1 });
+  for (let i = 0; i < 11; i++) await end(names, '/a', `i${i}`, localCaller.principal);
+  expect(names.fenceCount).toBe(10);
+  for (const epoch of [1, 11])
+    expect(await codeOf(names.register(registration('/a', 'i0', { epoch }), localCaller))).toBe('FORBIDDEN');
+  expect((await names.register(registration('/a', 'i0'), localCaller)).epoch).toBe(12);
+});
+
+test('fences are counted through removals, moves and ends of leases', async () => {
+  const { names, runtime } = await nameServerHarness({ maxRegistrations: 4 });
+  for (let i = 0; i < 4; i++) await end(names, `/a/n${i}`, 'i', localCaller.principal);
+  await names.move({ from: '/a', to: '/b' });
+  expect(names.fenceCount).toBe(4);
+  // Servers over one log always guarantee a name.
+  await names.remove({ name: '/b/n0', recursive: true, force: true });
+  expect(names.fenceCount).toBe(3);
+  for (let i = 0; i < 4; i++)
+    await names.register(registration('/c', `i${i}`, { leaseMs: 1_000 }), localCaller);
+  await runtime.advance(3_000);
+  expect(names.fenceCount).toBe(7);
+  for (const _ of [1, 2, 3, 4]) await names.register(registration('/c', `i${_ - 1}`), localCaller);
+  expect(names.fenceCount).toBe(3);
+});

@@ -14,7 +14,7 @@ import { localCaller, testRuntime } from '../name-server-harness.js';
 
 /** The guarantee of each name has ended or not, in whatever order a command reads the names. */
 const contextOf = (seed: number): PlanContext => ({
-  remainingGuaranteeMs: (name, guaranteedMs) =>
+  remainingGuaranteeMs: (name, { guaranteedMs }) =>
     seededRandom(seed * 100 + name.length)() < 0.3 ? guaranteedMs : 0,
   now: () => 1_000,
   wallNow: () => 1_790_000_000_000,

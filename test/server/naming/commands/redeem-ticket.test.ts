@@ -8,7 +8,9 @@ test('a ticket is valid for one registration, of the instance and the name it wa
   await names.define({ name: '/a', launch: { manifest: 'orders' } });
   await names.define({ name: '/b' });
   const base = { name: '/a', manifest: 'orders', startedAt: 1 };
-  const intent = { ...base, instance: 'i', ticketHash: runtime.sha256('secret'), registryKey: 'key' };
+  const replaces = [{ id: 'dead', epoch: 7 }];
+  const tickets = { ticketHash: runtime.sha256('secret'), registryKey: 'key' };
+  const intent = { ...base, instance: 'i', ...tickets, replaces };
   const record = await names.launches.recordIntent(intent);
   expect(record).toMatchObject({ epoch: 1, state: 'intent', redeemed: false });
   const codeWith = (more: object) =>
@@ -20,8 +22,9 @@ test('a ticket is valid for one registration, of the instance and the name it wa
   expect(names.status().endpoints).toBe(0);
   const notified: unknown[] = [];
   names.onRegistered((...what) => notified.push(what));
+  const place = { addresses: ['http://127.0.0.1:3001'], hostId: 'boot/7' };
   const { proof, epoch } = await names.register(
-    registration('/a', 'i', { epoch: 1, ticket: 'secret' }),
+    registration('/a', 'i', { epoch: 1, ticket: 'secret', ...place }),
     localCaller,
   );
   expect({ proof, epoch }).toEqual({ proof: launchProof(runtime, 'key', '/a', 1), epoch: 1 });
@@ -31,7 +34,7 @@ test('a ticket is valid for one registration, of the instance and the name it wa
   await names.launches.update({ ...record, state: 'running', pid: 7 });
   await harness.restart();
   expect(harness.names.launches.all()).toMatchObject([
-    { pid: 7, state: 'running', redeemed: true, registryKey: '' },
+    { pid: 7, state: 'running', redeemed: true, registryKey: '', ...place, replaces },
   ]);
   await harness.names.launches.remove('/a', 'i');
   expect(harness.names.launches.all()).toEqual([]);

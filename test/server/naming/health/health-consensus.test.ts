@@ -345,7 +345,7 @@ test.each([
   );
   report(names, 'one', 'a- b- c-');
   const limit =
-    'At most 2 health reports of one principal and 100000 of all are counted; further reports are ignored';
+    'The server stores at most 2 health reports per principal and 100000 in total, and ignores further reports';
   expect(reached).toEqual(maxReportsPerPrincipal === 2 ? [expect.stringContaining(limit)] : []);
   await runtime.advance(reviewMs);
   expect(statuses(names)).toBe(`a! b! ${expected} d`);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { statusOf } from '../../../../src/server/naming/health/endpoint-status.js';
+import { statusOf } from '../../../../src/server/naming/health/suspect-rule.js';
 import { Votes } from '../../../../src/server/naming/health/votes.js';
 
 /** Votes from texts such as `a1- a2+ b1-`: principal, client, and whether the client can reach the endpoint. */

@@ -1,6 +1,6 @@
 /**
- * A folder that cannot be written any more, whether or not the failed write reached the disk. No call runs
- * from then on, and none is reported as running.
+ * A folder that cannot be written for a while, whether or not the failed write reached the disk. No call runs
+ * meanwhile, and none is reported as running. Calls are accepted again when the folder can be written.
  */
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { CallRecord } from 'binding-clerk/service';
@@ -44,25 +44,36 @@ function openIn(folder: MemoryFolder): DiskIdempotencyStore {
 }
 
 describe.each<Failure>(['before it is written', 'after it was written'])('a write fails %s', (failure) => {
-  test('no call is accepted with the failed write or after it', async () => {
+  test('no call is accepted while the folder cannot be written, and each call is accepted once afterwards', async () => {
     const failing = failingFolder();
     const { store } = failing;
     await store.begin(call(1));
     failing.fail = failure;
     const together = await Promise.allSettled([2, 2, 3].map((number) => store.begin(call(number))));
     for (const one of together) expect(one).toMatchObject({ status: 'rejected', reason: closed });
-    failing.fail = undefined;
+    const killed = openIn(failing.folder.copy());
+    onTestFinished(() => killed.close());
     for (let i = 0; i < 3; i++)
       for (const number of [2, 3, 4]) await expect(store.begin(call(number))).rejects.toMatchObject(closed);
     expect((await store.begin(call(1))).state).toBe('running');
-    await store.close();
 
+    expect((await killed.begin(call(1))).state).toBe('running');
+    // Its owner is another process, so it counts as unknown.
+    expect((await killed.begin(call(2))).state).toBe(failure === 'after it was written' ? 'running' : 'new');
+    expect((await killed.begin(call(4))).state).toBe('new');
+
+    failing.fail = undefined;
+    for (const number of [2, 3, 4]) {
+      expect((await store.begin(call(number))).state).toBe('new');
+      expect((await store.begin(call(number))).state).toBe('running');
+    }
+    expect((await store.begin(call(1))).state).toBe('running');
+    await store.end(call(4).id, { state: 'done', response });
+    await store.close();
     const next = openIn(failing.folder);
     onTestFinished(() => next.close());
-    expect((await next.begin(call(1))).state).toBe('running');
-    // Its owner is another process, so it counts as unknown.
-    expect((await next.begin(call(2))).state).toBe(failure === 'after it was written' ? 'running' : 'new');
-    expect((await next.begin(call(4))).state).toBe('new');
+    for (const number of [1, 2, 3]) expect((await next.begin(call(number))).state).toBe('running');
+    expect((await next.begin(call(4))).state).toBe('done');
   });
 
   test('stored calls are still found, and no end can be stored', async () => {
@@ -82,15 +93,32 @@ describe.each<Failure>(['before it is written', 'after it was written'])('a writ
     expect((await store.begin(call(4))).state).toBe('running');
   });
 
-  test('a retry of a call that could not be stored learns that nothing ran, and runs nothing', async () => {
+  test('a retry of a call that could not be stored learns that nothing ran, and runs the call once afterwards', async () => {
     const failing = failingFolder();
+    await failing.store.open();
     const world = guardedService({ store: failing.store });
     failing.fail = failure;
     const notRun = { status: 503, notExecuted: '1', idempotency: undefined };
     const first = await Promise.all([world.call(), world.call()]);
-    failing.fail = undefined;
     for (const one of [...first, await world.call(), await world.call()]) expect(one).toMatchObject(notRun);
     expect(world.runs).toEqual([]);
+    failing.fail = undefined;
+    expect(await world.call()).toMatchObject({ status: 201, idempotency: undefined });
+    await expect.poll(async () => (await world.call()).idempotency).toBe('replayed');
+    expect(world.runs).toHaveLength(1);
+    // The failure was logged once, and its end.
+    expect(world.log.lines).toEqual([
+      expect.stringContaining('their keys cannot be stored: Folder'),
+      expect.stringContaining('can be stored again'),
+    ]);
+  });
+
+  test('a folder that could not be opened is opened again', async () => {
+    const failing = failingFolder();
+    failing.fail = failure;
+    for (let i = 0; i < 2; i++) await expect(failing.store.begin(call(1))).rejects.toThrow('No space left');
+    failing.fail = undefined;
+    expect(await failing.store.begin(call(1))).toEqual({ state: 'new' });
   });
 
   test('a retry of an ended call is not reported as running', async () => {
@@ -101,7 +129,7 @@ describe.each<Failure>(['before it is written', 'after it was written'])('a writ
       return new Response('made');
     };
     expect(await world.call()).toMatchObject({ status: 200, body: 'made' });
-    // Until the next start, the response of the failed write counts as lost.
+    // The response of the failed write counts as lost.
     await expect.poll(async () => (await world.call()).idempotency).toBe('unknown');
     expect(world.runs).toHaveLength(1);
     await failing.store.close();

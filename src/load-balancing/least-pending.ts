@@ -1,0 +1,32 @@
+import type { Candidate } from '../core/candidate.js';
+import type { PickerInput, Policy } from '../core/policy.js';
+import { subsetOf } from './subset.js';
+import { twoChoicesPicker } from './two-choices.js';
+
+/**
+ * Loads count as equal if their ratio is at most this value. The value covers a difference in latency of 10 %, and
+ * the decay of the load since the last response.
+ */
+const equalLoadRatio = 1.25;
+
+/**
+ * Power of two choices (P2C) by calls in flight. Of two drawn endpoints, picks the endpoint with fewer calls of this
+ * client in flight. If both have the same number, picks the endpoint with the lower load, if the latencies differ by
+ * more than 10 %. If the weights differ, `(calls in flight + 1) / weight` is compared.
+ *
+ * Latency is ignored while the numbers differ, so an endpoint that fails fast looks idle. Use this policy for calls
+ * that are long and similar, and `loadAware` for all others.
+ */
+export function leastPending(): Policy {
+  return {
+    name: 'least-pending',
+    allowsTrial: () => true,
+    prepare: (input: PickerInput) => twoChoicesPicker(subsetOf(input), hasFewerPending),
+  };
+}
+
+function hasFewerPending(second: Candidate, first: Candidate, now: number, weightRatio: number): boolean {
+  return second.pending === first.pending
+    ? second.load(now) * weightRatio * equalLoadRatio < first.load(now)
+    : (second.pending + 1) * weightRatio < first.pending + 1;
+}

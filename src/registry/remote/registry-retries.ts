@@ -1,0 +1,68 @@
+import { abortableSleep } from '../../core/abortable-sleep.js';
+import { backoffMs } from '../../core/backoff.js';
+import type { Clock } from '../../core/clock.js';
+import { isClerkError, type ClerkError } from '../../core/errors.js';
+
+/** Requests are repeated for this time after a registry fails, in ms. A restart takes 1 to 2 s. */
+const maxRestartMs = 3_000;
+const backoff = { firstMs: 50, maxMs: 500 };
+/** Part of each delay that is not random. */
+const minDelayMs = 25;
+/** A failure starts a new outage if the previous failure was longer ago than this time, in ms. */
+const forgetAfterMs = 10_000;
+
+/**
+ * Repeats requests to a registry that does not respond, so that callers do not notice its restart. After 3 s without
+ * any response, each request fails at once.
+ *
+ * @see [C1.9](../../../docs/guarantees.md#c1-9)
+ */
+export class RegistryRetries {
+  readonly #clock: Clock;
+  #startedAt = 0;
+  #lastFailureAt = -Infinity;
+  #failure: ClerkError | undefined;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Error of the last request, if it got no response. */
+  get failure(): ClerkError | undefined {
+    return this.#failure;
+  }
+
+  /** Rejects with the error of the last attempt. No attempt is made after `signal` has aborted. */
+  async run<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
+    for (let attempts = 1; ; attempts++) {
+      const sentAt = this.#clock.now();
+      try {
+        const response = await request();
+        this.#lastFailureAt = -Infinity;
+        this.#failure = undefined;
+        return response;
+      } catch (error) {
+        if (!isUnresponsive(error)) throw error;
+        this.#failure = error;
+        const leftMs = this.#leftMs(sentAt);
+        if (leftMs <= 0) throw error;
+        const delayMs = minDelayMs + backoffMs(backoff, attempts, this.#clock.random());
+        await abortableSleep(this.#clock, Math.min(leftMs, delayMs), signal, false);
+        if (signal.aborted) throw error;
+      }
+    }
+  }
+
+  #leftMs(sentAt: number): number {
+    const now = this.#clock.now();
+    if (now - this.#lastFailureAt > forgetAfterMs) this.#startedAt = sentAt;
+    this.#lastFailureAt = now;
+    return this.#startedAt + maxRestartMs - now;
+  }
+}
+
+/** Returns false if the registry responded, and stated when a retry can succeed. */
+function isUnresponsive(error: unknown): error is ClerkError {
+  if (!isClerkError(error)) return false;
+  return error.code === 'REGISTRY_UNREACHABLE' && error.remainingMs === undefined;
+}

@@ -1,0 +1,58 @@
+import { ClerkError } from '../../../core/errors.js';
+import {
+  isRegistryName,
+  registryDirectory,
+  registryServersName,
+} from '../../../protocol/registry-servers.js';
+import type { NamingView } from '../state/naming-view.js';
+import type { StateChange } from '../state/records.js';
+import type { NamingCommand, Plan } from './naming-command.js';
+
+/**
+ * Refuses a change of a client to the name of the servers. A link in its place would lead all clients to other
+ * servers.
+ *
+ * @throws {@link ClerkError} `FORBIDDEN`
+ * @see [decision 177](../../../../docs/decisions/177-servers-in-the-name-space.md)
+ */
+export function checkRegistryNames(command: NamingCommand, { changes }: Plan): void {
+  if (isOwn(command)) return;
+  const refused = changes.find(touchesRegistryName);
+  if (refused === undefined) return;
+  throw new ClerkError(
+    'FORBIDDEN',
+    `${registryServersName} holds the servers of the registry, and only they change it; use another name`,
+  );
+}
+
+function isOwn(command: NamingCommand): boolean {
+  switch (command.kind) {
+    case 'define':
+    case 'link':
+    case 'directory':
+    case 'move':
+    case 'cancel':
+    case 'remove':
+    case 'group':
+    case 'import':
+      return false;
+    case 'register':
+      return command.isOwn === true;
+    case 'withdraw':
+      return command.caller === undefined;
+    default:
+      return true;
+  }
+}
+
+function touchesRegistryName(change: StateChange): boolean {
+  if (change.kind === 'endpoint') return isRegistryName(change.name);
+  if (change.kind !== 'entry') return false;
+  return isRegistryName(change.name) || (change.name === registryDirectory && change.record?.kind === 'link');
+}
+
+/** The changes after which no server counts as registered with this identifier. */
+export function withdrawServer(view: NamingView, server: string): readonly StateChange[] {
+  if (view.endpoint(registryServersName, server) === undefined) return [];
+  return [{ kind: 'endpoint', name: registryServersName, id: server, record: undefined }];
+}
