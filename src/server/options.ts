@@ -36,11 +36,11 @@ export interface ServerOptions {
   /** File of mode 0600 that contains the URL of the database, in place of `store`. Default none. */
   readonly storeFile?: string;
   /**
-   * URL at which clients reach this server, or 1 to 16 such URLs of it, best first. Each server of one database registers
-   * itself with its URLs in `/clerk/registry`, so that clients that know one server learn the others. The host names
-   * in the URLs count as `allowedHosts`. `false`: clients do not learn of this server. Default: the address at which the
-   * server listens; on all interfaces, the addresses of the host. A server whose port is published by a container needs
-   * the option. Needs `store` or `storeFile`.
+   * URL at which clients reach this server, or 1 to 16 such URLs of it, best first. Each server of one database
+   * registers itself with its URLs in `/clerk/registry`, so that clients that know one server learn the others. The host
+   * names in the URLs count as `allowedHosts`. `false`: clients do not learn of this server. Default: the address at
+   * which the server listens; on all interfaces, the addresses of the host. A server whose port is published by a
+   * container needs the option. Needs `store` or `storeFile`; without them the code is `CONFIG_INVALID`.
    *
    * @see [G11](../../docs/background.md#g11)
    */

@@ -66,12 +66,12 @@ async function init(
   // A flag has precedence over the environment.
   const fromEnvironment = env.CLERK_STORE === '' ? undefined : env.CLERK_STORE;
   const store = storeOption ?? (storeFile === undefined ? fromEnvironment : undefined);
-  const engine = definedFields({ store, storeFile });
+  const database = definedFields({ store, storeFile });
   const { createOperator, initializeRegistry } = await import('../../server/index.js');
   const file = newOperator === true ? undefined : newOperator;
   const { registryKey, operator } = await (newOperator === undefined
-    ? initializeRegistry(data, engine)
-    : createOperator(definedFields({ data, file, revokeOthers, ...engine })));
+    ? initializeRegistry(data, database)
+    : createOperator(definedFields({ data, file, revokeOthers, ...database })));
   if (json) return stdout.json({ registryKey, operator });
   await stdout.table()([
     ['Registry key', styled('strong', registryKey)],

@@ -53,14 +53,16 @@ async function migrate(
   if (isComplete && storeFile !== undefined)
     throw new ClerkError('CONFIG_INVALID', 'Option --store-file replaces --from or --to; omit one of them');
   const fromEnvironment = env.CLERK_STORE === '' ? undefined : env.CLERK_STORE;
-  const engine = storeFile === undefined ? { store: fromEnvironment } : { storeFile };
+  const database = storeFile === undefined ? { store: fromEnvironment } : { storeFile };
   if (!isComplete && storeFile === undefined && fromEnvironment === undefined)
     throw new ClerkError(
       'CONFIG_INVALID',
       `clerk migrate needs --${from === undefined ? 'from' : 'to'}, --store-file or $CLERK_STORE`,
     );
   const placeOf = (place: string | undefined) =>
-    definedFields(place === undefined ? engine : place.includes('://') ? { store: place } : { data: place });
+    definedFields(
+      place === undefined ? database : place.includes('://') ? { store: place } : { data: place },
+    );
   const { migrateRegistry } = await import('../../server/index.js');
   const report = await migrateRegistry({ from: placeOf(from), to: placeOf(to) }).catch((error: unknown) => {
     // `REGISTRY_INVALID` has the exit code of an unreachable registry. That exit code would be wrong here.
