@@ -45,10 +45,10 @@ const retryInterceptor = interceptors.retry({
 const limits = { connections, headersTimeout: 1_000, connectTimeout: 1_000 };
 
 /** @param {string | undefined} subject */
-async function createClerk(subject, origins, policy = undefined) {
+async function createClerk(subject, origins, policy = undefined, options = {}) {
   const library = await import(subjectUrl(subject));
   const clerk = library.createClerk({ registry: { [name]: origins } });
-  return { clerk, binding: clerk.bind(name, { policy }), close: () => clerk.close() };
+  return { clerk, binding: clerk.bind(name, { policy, ...options }), close: () => clerk.close() };
 }
 
 /** The `call` of a client that sends each request through the dispatcher that `next` returns. */
@@ -63,9 +63,14 @@ async function readFetchedText(response) {
   return response.text();
 }
 
-/** The clerk with a policy, for rows with faults. */
-const faultClerk = (policy) => async (origins, subject) => {
-  const { clerk, binding, close } = await createClerk(subject, origins, policy);
+/**
+ * The clerk with a policy, for rows with faults.
+ *
+ * @param {string} [policy]
+ * @param {object} [options] - of `bind`, in addition to the policy
+ */
+const faultClerk = (policy, options) => async (origins, subject) => {
+  const { clerk, binding, close } = await createClerk(subject, origins, policy, options);
   let ejections = 0;
   clerk.on('ejected', () => ejections++);
   return { call: readFrom(() => binding), close, ejections: () => ejections };
@@ -159,6 +164,8 @@ export const clients = {
   // for rows with faults: each returns the replica that responded
   'fault-clerk': faultClerk(undefined),
   'fault-clerk-round-robin': faultClerk('round-robin'),
+  // No option disables the budget. This one allows far more retries than any row needs.
+  'fault-clerk-many-retries': faultClerk(undefined, { retries: { budget: { minPerSecond: 10_000 } } }),
   'fault-p2c': (origins) => {
     const peer = p2c(undici, origins);
     return { ...peer, call: readFrom(() => peer) };
@@ -232,6 +239,7 @@ export const clientTitles = {
   'node-fetch-clerk-dispatcher': 'built-in fetch, clerk.dispatcher',
   'fault-clerk': 'binding-clerk',
   'fault-clerk-round-robin': 'binding-clerk, round-robin',
+  'fault-clerk-many-retries': 'binding-clerk without a limit of retries',
   'fault-p2c': 'hand-written P2C + retry loop',
   'fault-balanced': 'BalancedPool',
   'fault-balanced-retry': 'BalancedPool + retry interceptor',

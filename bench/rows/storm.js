@@ -2,7 +2,6 @@
 import { offered, runRetryStorm } from '../lib/retry-storm.js';
 import { stormPlot } from '../lib/timeline-plot.js';
 import { clientTitles } from '../lib/clients.js';
-import { buildWithoutRetryBudget } from '../lib/build-without-retry-budget.js';
 
 export const id = 'storm';
 export const title = 'slowdown at 80 % of capacity, then healed';
@@ -18,8 +17,8 @@ export async function run(context) {
     ...(await measure(context, 'fault-clerk', context.subject, seconds)),
   };
   const withoutBudget = {
-    title: 'binding-clerk without its retry budget',
-    ...(await measure(context, 'fault-clerk', buildWithoutRetryBudget(context.subject), seconds)),
+    title: clientTitles['fault-clerk-many-retries'],
+    ...(await measure(context, 'fault-clerk-many-retries', context.subject, seconds)),
   };
   const retryLoop = {
     title: clientTitles['fault-retry-loop'],
