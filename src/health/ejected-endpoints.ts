@@ -1,14 +1,6 @@
 import type { EventSink } from '../core/events.js';
 import type { EndpointState } from './endpoint-state.js';
-
-/**
- * Whether one more endpoint may be ejected. At least one endpoint stays in use if the evidence is hard: refused or
- * lost connections, or no response. If the evidence is failure responses, at least half of the endpoints stay in use.
- * @see [C2.4](../../docs/guarantees.md#c2-4)
- */
-export function mayEject(isHardEvidence: boolean, members: number, ejected: number): boolean {
-  return ejected + 1 <= (isHardEvidence ? members - 1 : Math.floor(members / 2));
-}
+import { mayEject } from './ejection-limit.js';
 
 /**
  * Duration of the slow start after an ejection, in ms. Short, because the process is usually still warm. A restarted

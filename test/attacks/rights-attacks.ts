@@ -570,7 +570,7 @@ export const rightsAttacks: readonly RightsAttack[] = [
   {
     name: 'a group that contains itself, and 100 groups in a chain',
     by: 'client',
-    check: 'server/naming/access/evaluate-access.ts: depth of groups',
+    check: 'server/naming/access/nested-groups.ts: depth of groups',
     refusedAs: notFound,
     because: 'does not exist',
     async prepare({ fleet, writer }) {

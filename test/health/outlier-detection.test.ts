@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { backoffMs } from '../../src/core/backoff.js';
 import { dialBackoff } from '../../src/health/dial-backoff.js';
-import { mayEject } from '../../src/health/ejected-endpoints.js';
+import { mayEject } from '../../src/health/ejection-limit.js';
 import { exceedsFailureThreshold, isOutlier, successRateStats } from '../../src/health/outlier-detection.js';
 import { probeDelayMs } from '../../src/health/prober.js';
 import { TableHarness, ids } from './table-harness.js';

@@ -2,6 +2,7 @@ import { includingRight, type AccessRight } from '../../../core/access-right.js'
 import { matches } from '../../../core/glob.js';
 import type { AccessGrant } from '../../ports.js';
 import type { CompiledTriple } from './access-triple.js';
+import { groupPath } from './nested-groups.js';
 
 export interface AccessView {
   triplesIn(directory: string): readonly CompiledTriple[];
@@ -12,8 +13,6 @@ export interface AccessView {
 }
 
 const ownRights: readonly AccessRight[] = ['read', 'advertise'];
-
-const maxGroupDepth = 8;
 
 /**
  * Returns why a principal has a right on a name; undefined without the right. A triple can grant rights but cannot
@@ -62,33 +61,7 @@ export function meantBy(
   principal: string,
 ): readonly string[] | undefined {
   if (matches(pattern, principal)) return [];
-  return pattern.isExact ? groupPath(view, pattern.text, principal) : undefined;
-}
-
-function groupPath(view: AccessView, group: string, principal: string): readonly string[] | undefined {
-  const parents = new Map<string, string | undefined>([[group, undefined]]);
-  let level = [group];
-  for (let depth = 1; depth <= maxGroupDepth && level.length > 0; depth++) {
-    const next: string[] = [];
-    for (const current of level) {
-      const members = view.membersOf(current) ?? [];
-      if (members.includes(principal)) return chainTo(current, parents);
-      for (const member of members) {
-        if (parents.has(member)) continue;
-        parents.set(member, current);
-        next.push(member);
-      }
-    }
-    level = next;
-  }
-  return undefined;
-}
-
-function chainTo(group: string, parents: ReadonlyMap<string, string | undefined>): readonly string[] {
-  const chain: string[] = [];
-  for (let current: string | undefined = group; current !== undefined; current = parents.get(current))
-    chain.unshift(current);
-  return chain;
+  return pattern.isExact ? groupPath((name) => view.membersOf(name), pattern.text, principal) : undefined;
 }
 
 /** Returns text such as `/shop: ../web/* has call on orders, through the group /shop/staff`. */
