@@ -4,8 +4,8 @@ import { checkKnownOptions } from './options.js';
 /** Options of each request of a `RegistryAdmin`. An unknown option is rejected with `CONFIG_INVALID`. */
 export interface AdminRequestOptions {
   /**
-   * Aborts the request, which then rejects with `ABORTED`. The field `execution` of the error is `unknown` when a change
-   * was sent and may have been made, otherwise `none`.
+   * Aborts the request, which then rejects with `ABORTED`. The field `execution` of the error is `unknown` if a change
+   * was sent and may have been made, and `none` if not.
    */
   readonly signal?: AbortSignal | undefined;
 }
@@ -14,7 +14,7 @@ export interface AdminRequestOptions {
  * Separates the options of a request from the fields of its message.
  *
  * @param method - name of the method, for error messages
- * @param keys - fields of the message. Default: the registry rejects unknown fields.
+ * @param keys - the known fields of the message. Default: all fields; the registry rejects unknown ones.
  * @throws {@link ClerkError} `CONFIG_INVALID`
  */
 export function splitOptions<T extends AdminRequestOptions>(

@@ -35,11 +35,11 @@ import { accessAdmin, groupAdmin, identityAdmin } from './rights-requests.js';
 import type { ResponseSchema, SchemaClient } from './schema-client.js';
 
 const startTimeoutMs = 60_000;
-/** Time after the timeout, in ms, within which the registry itself reports the timeout. */
+/** Time after the timeout, in ms, in which the registry itself can report the timeout. */
 const startGraceMs = 2_000;
 const auditLinesPerPage = 500;
 const maxAuditBytes = 64 * 1024 * 1024;
-/** Maximum time until the response of a registry that has no new line, in ms. */
+/** Maximum time until the registry responds if the log has no new line, in ms. */
 const followWaitMs = 15_000;
 const auditKeys = Object.keys({
   since: true,
@@ -170,7 +170,7 @@ export class DefaultRegistryAdmin implements RegistryAdmin {
       if (incarnation !== first || goesBack)
         throw new ClerkError(
           'REGISTRY_INVALID',
-          'The listing was interrupted because the registry restarted or was replaced; start the listing again',
+          'The listing was interrupted because the registry lost its data or was replaced; start the listing again',
         );
       yield entries;
       after = next ?? undefined;

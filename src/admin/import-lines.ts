@@ -11,8 +11,8 @@ import type { AdminRequestOptions } from './admin-request-options.js';
 import type { SchemaClient } from './schema-client.js';
 
 /**
- * Imports lines in parts, each as a whole or not at all. If a later part fails, the error states which lines were
- * imported.
+ * Imports lines in parts. Each part is imported as a whole or not at all. If a later part than the first fails, the
+ * error states which lines were imported.
  */
 export async function importLines(
   client: SchemaClient,
@@ -25,7 +25,7 @@ export async function importLines(
   if (parts.length > 1 && settings.prune === true)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `An import with prune must have at most ${String(limits.maxChangedNames)} lines, because such an import is applied as a whole; import without prune, and remove names one by one`,
+      `An import with prune must have at most ${String(limits.maxChangedNames)} lines and 8 MiB, because such an import is applied as a whole; import without prune, and remove names one by one`,
     );
   const flags = Object.entries(settings).map(([key, isSet]) => [key, String(isSet)]);
   const query = flags.length === 0 ? undefined : (Object.fromEntries(flags) as Record<string, string>);
@@ -39,7 +39,7 @@ export async function importLines(
       const { code, message, remainingMs, execution } = error;
       throw new ClerkError(
         code,
-        `The lines before line ${String(firstLine)} were imported, and all other lines were not; the following message counts lines from line ${String(firstLine)}: ${message}`,
+        `The lines before line ${String(firstLine)} were imported; the import of the lines from line ${String(firstLine)} on failed, and the following message counts line ${String(firstLine)} as line 1: ${message}`,
         { ...definedFields({ remainingMs }), execution, cause: error },
       );
     }
@@ -47,7 +47,7 @@ export async function importLines(
   return total as ImportResponse;
 }
 
-/** Adds the numbers of lines and joins the lists. Takes the other fields from the last part. */
+/** Adds the numbers of lines and joins the lists. The other fields are those of the last part. */
 function combined(first: ImportResponse, last: ImportResponse): ImportResponse {
   const lists = Object.entries(first).filter(([, value]) => Array.isArray(value));
   const joined = lists.map(([key, value]) => [

@@ -40,8 +40,8 @@ export function openRegistryAdmin(settings: RegistryAdminSettings): RegistryAdmi
 }
 
 /**
- * Loads the modules for key pins on first use. Only a registry that must prove a key needs them, so other commands
- * start faster.
+ * Loads the modules for key pins on first use. Commands start faster without these modules, and only a registry that
+ * must prove a key needs them.
  */
 function lazyDialer(settings: DialerSettings, clock: Clock): RegistryDialer {
   const { credentials } = settings;

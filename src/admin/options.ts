@@ -7,20 +7,20 @@ import { parseRegistryAccess, type RegistryAccess } from '../registry-client/reg
 /** Options of {@link administer}. All options are optional. An unknown option is rejected with `CONFIG_INVALID`. */
 export interface AdministerOptions {
   /**
-   * URL of a registry server, or a list of URLs of equivalent servers. Default: the URLs in `$CLERK_REGISTRY`, separated
-   * by commas; otherwise those in the identity; otherwise `http://127.0.0.1:4711`, or with an identity or a registry key
-   * `https://127.0.0.1:4711`.
+   * URL of a registry server, or a list of URLs of equivalent servers. Default: the URLs in `$CLERK_REGISTRY`,
+   * separated by commas. If this variable is not set, the URLs in the identity. If the identity has none,
+   * `https://127.0.0.1:4711` with an identity or a registry key, and `http://127.0.0.1:4711` without.
    */
   readonly registry?: string | readonly string[] | undefined;
   /**
-   * Key that the registry must prove: `sha256/…`, as `clerk init` prints it, or a list of keys. Default:
-   * `$CLERK_REGISTRY_KEY`, otherwise the keys in the identity.
+   * Key that the registry must prove: `sha256/…`, as `clerk init` prints it, or a list of keys. Default: the keys in
+   * `$CLERK_REGISTRY_KEY`. If this variable is not set, the keys in the identity.
    */
   readonly registryKey?: string | readonly string[] | undefined;
   /**
    * The identity that the program proves to the registry: the path of an identity file, the result of `openIdentity` of
-   * `binding-clerk/identity`, or a function that returns `{ name, key, cert }`. Default: the file in `$CLERK_IDENTITY`;
-   * otherwise no identity.
+   * `binding-clerk/identity`, or a function that returns `{ name, key, cert }`. Default: the file `$CLERK_IDENTITY`. If
+   * this variable is not set, the program proves no identity.
    */
   readonly identity?: string | CredentialSource | CredentialProvider | undefined;
   /** TLS certificates. Default: the certificate authorities that Node trusts, and no client certificate. */
@@ -57,7 +57,7 @@ export function toAdministerConfig(options: AdministerOptions): AdministerConfig
   };
 }
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` for an unknown key, which may be misspelt */
+/** @throws {@link ClerkError} `CONFIG_INVALID` for an unknown key, so that a misspelt option is not ignored */
 export function checkKnownOptions(options: unknown, known: readonly string[], subject: string): void {
   if (typeof options !== 'object' || options === null || Array.isArray(options))
     throw configError(`${subject}: options must be an object; got ${describeValue(options)}`);

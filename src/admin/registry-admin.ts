@@ -46,8 +46,8 @@ export interface RemoveOptions extends Omit<RemoveRequest, 'name'>, AdminRequest
 /** Options of {@link RegistryAdmin.launch}. */
 export interface LaunchOptions extends AdminRequestOptions {
   /**
-   * Longest wait for the start, in ms, at most 3,600,000. A start that takes longer continues. Default: the time
-   * limit of `administer`, else 60,000.
+   * Maximum time to wait for the start, in ms, at most 3,600,000. A start that takes longer continues. Default: the
+   * option `timeoutMs` of `administer`, or 60,000 without this option.
    */
   readonly waitMs?: number;
 }
@@ -55,8 +55,8 @@ export interface LaunchOptions extends AdminRequestOptions {
 /** Options of {@link RegistryAdmin.reset}. */
 export interface ResetOptions extends AdminRequestOptions {
   /**
-   * Whether running instances are replaced one by one, each after its calls have ended. Default false: all instances are
-   * stopped first.
+   * Whether running instances are replaced one by one, each after its calls have ended. Default false: all instances
+   * are stopped before new ones start.
    */
   readonly rolling?: boolean;
 }
@@ -85,7 +85,7 @@ export type ImportSource = string | Uint8Array | Iterable<ExportLine> | AsyncIte
  * - `REGISTRY_UNREACHABLE`, `REGISTRY_INVALID`, `ENDPOINT_UNPROVEN` no registry sent a valid response; with `execution`
  *   `unknown`, the change may have been made
  * - `ABORTED` the signal of the request was aborted
- * - `CLERK_CLOSED` `close` was called before
+ * - `CLERK_CLOSED` `close` was called before the request
  *
  * A read tries each server until one responds. A change is sent to another server only if no earlier server can have
  * received the change. A change is never sent twice. A request keeps the process alive.
@@ -98,7 +98,7 @@ export interface RegistryAdmin extends AsyncDisposable {
   /** Creates a directory, or changes its guarantee. A directory that exists keeps its identifier. */
   directory(name: string, options?: DirectoryOptions): Promise<DirectoryResponse>;
   /**
-   * Cancels the scheduled change of an entry. The entry stays unchanged.
+   * Cancels the scheduled change of an entry, which then keeps its present value.
    *
    * @throws {@link ClerkError} `NAME_NOT_FOUND` when no change is scheduled
    */
@@ -108,8 +108,8 @@ export interface RegistryAdmin extends AsyncDisposable {
   /** Removes a name. */
   remove(name: string, options?: RemoveOptions): Promise<ChangeResponse>;
   /**
-   * Starts a service that has no endpoint, and waits until the service has registered. Does nothing if the service
-   * runs.
+   * Starts a service that has no endpoint, and waits until an instance of the service has registered. If the service
+   * has an endpoint, returns at once.
    */
   launch(name: string, options?: LaunchOptions): Promise<LaunchResponse>;
   /** Stops the processes that the registry has started for a service. The next call starts the service again. */
@@ -123,7 +123,7 @@ export interface RegistryAdmin extends AsyncDisposable {
   /**
    * Yields the names that match a glob, in pages of up to 1,000 names. Default: all names.
    *
-   * @throws {@link ClerkError} `REGISTRY_INVALID` when the registry was restarted or replaced meanwhile
+   * @throws {@link ClerkError} `REGISTRY_INVALID` when the registry loses its data or is replaced during the listing
    */
   list(glob?: string, options?: AdminRequestOptions): AsyncGenerator<readonly ListEntry[], void, void>;
   /**
@@ -132,7 +132,7 @@ export interface RegistryAdmin extends AsyncDisposable {
    *
    * @param filter - required values by key: `id`, `zone`, `host`, `version`, or the name of an attribute other than `glob`
    *   and `after`; default `{}`, which matches all endpoints
-   * @throws {@link ClerkError} `REGISTRY_INVALID` when the registry was restarted or replaced meanwhile
+   * @throws {@link ClerkError} `REGISTRY_INVALID` when the registry loses its data or is replaced during the search
    */
   search(
     glob: string,
@@ -142,8 +142,9 @@ export interface RegistryAdmin extends AsyncDisposable {
   /** Returns the registrations that have an address, at most 5,000. The address must be written as it was registered. */
   whois(address: string, options?: AdminRequestOptions): Promise<WhoisResponse['owners']>;
   /**
-   * Yields all definitions: services, links and directories. A secured registry also has groups and rights. The time
-   * limit applies between two parts of the response, without the time that the program needs for a part.
+   * Yields all definitions: services, links and directories; in a secured registry, groups and rights too. The time
+   * limit applies to the wait for each part of the response. It does not include the time in which the program uses
+   * a part.
    */
   export(options?: AdminRequestOptions): AsyncGenerator<ExportLine, void, void>;
   /**
@@ -152,11 +153,14 @@ export interface RegistryAdmin extends AsyncDisposable {
    */
   import(lines: ImportSource, options?: ImportRequestOptions): Promise<ImportResponse>;
   /**
-   * Yields the lines of the audit log, oldest first. With `follow`, waits for further lines. To continue after an
-   * error, pass the `seq` of the last line as `after`. Needs the right `admin` on `/`, or with `name` on that name.
+   * Yields the lines of the audit log, oldest first. With `follow`, waits for further lines. To read on after an error,
+   * pass the `seq` of the last line as `after`. Needs the right `admin` on `/`; with `name`, needs it on `name` only.
    */
   audit(options?: AuditOptions): AsyncGenerator<AuditLine, void, void>;
-  /** Like {@link RegistryAdmin.audit}, in pages of up to 500 lines. With `follow`, a page is empty after 15,000 ms. */
+  /**
+   * Like {@link RegistryAdmin.audit}, in pages of up to 500 lines. With `follow`, yields an empty page after each
+   * 15,000 ms without a new line.
+   */
   auditPages(options?: AuditOptions): AsyncGenerator<readonly AuditLine[], void, void>;
   /** Rights of principals on names. Needs a secured registry. */
   readonly access: AccessAdmin;

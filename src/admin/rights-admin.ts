@@ -12,7 +12,7 @@ import type { AdminRequestOptions } from './admin-request-options.js';
 
 /** Options of a change of rights. */
 export interface AccessOptions extends AdminRequestOptions {
-  /** Directory that holds the rights. Default: the segments of the path before its first wildcard. */
+  /** Directory that stores the rights. Default: the segments of the path before its first wildcard. */
   readonly directory?: string;
 }
 
@@ -21,7 +21,7 @@ export interface AccessAdmin {
   /**
    * Gives rights on a path.
    *
-   * @param principal - a principal, a group, or a glob such as `/shop/*` or `../web/*`, which is relative to the directory
+   * @param principal - a principal, a group, or a glob; a relative glob such as `../web/*` is relative to the directory
    * @param path - absolute glob of names
    */
   allow(
@@ -31,8 +31,8 @@ export interface AccessAdmin {
     options?: AccessOptions,
   ): Promise<ChangeResponse>;
   /**
-   * Removes rights that were given with exactly this principal and path. Default: all rights. A ticket that a client
-   * has received before stays valid until it expires.
+   * Removes rights that were given with exactly this principal and path. Default of `rights`: all rights. A ticket that
+   * a client received before the removal stays valid until it expires.
    */
   remove(
     principal: string,
@@ -41,8 +41,8 @@ export interface AccessAdmin {
     options?: AccessOptions,
   ): Promise<ChangeResponse>;
   /**
-   * Lists the rights that the program administers. With `path`, lists only rights that a directory on this path
-   * holds.
+   * Lists the rights on the paths that the program administers. With `path`, lists only the rights that are stored in a
+   * directory on this path.
    */
   list(path?: string, options?: AdminRequestOptions): Promise<readonly AccessEntry[]>;
   /** Returns whether a principal has a right on a name, and why. */
@@ -68,7 +68,7 @@ export interface GroupEntry {
   readonly members: readonly string[];
 }
 
-/** Creates and lists groups. `remove` of the registry removes a group. */
+/** Creates and lists groups. `RegistryAdmin.remove` removes a group. */
 export interface GroupAdmin {
   /** Creates a group, or replaces its members. */
   set(name: string, members: readonly string[], options?: GroupOptions): Promise<ChangeResponse>;

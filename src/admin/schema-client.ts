@@ -31,15 +31,15 @@ export interface SchemaClientOptions {
   readonly connections: readonly RegistryConnection[];
   readonly discovery?: ServerDiscovery;
   readonly clock: Clock;
-  /** Time limit of a request, in ms. If undefined, 10,000 or the default of the request applies. */
+  /** Time limit of a request, in ms. If undefined, the default of the request applies, or 10,000 without a default. */
   readonly timeoutMs: number | undefined;
 }
 
 const defaultTimeoutMs = 10_000;
 
 /**
- * Client of the servers of one registry that checks each response with the schema of the server. A read tries each
- * server until one responds. A change tries another server only if no earlier server can have received the change.
+ * Client of the servers of one registry. Checks each response with the schema of its message. A read tries each server
+ * until one responds. A change tries another server only if no earlier server can have received the change.
  */
 export class SchemaClient {
   readonly #client: FailoverClient;
@@ -69,8 +69,8 @@ export class SchemaClient {
   }
 
   /**
-   * Yields the lines of an export in the batches in which they arrive. The timeout limits the time between two batches,
-   * without the time that the caller needs for a batch.
+   * Yields the lines of an export in the batches in which they arrive. The timeout limits the wait for each batch. It
+   * does not include the time in which the caller uses a batch.
    *
    * @throws {@link ClerkError} when the export is incomplete; the message states the number of lines
    */
@@ -82,7 +82,7 @@ export class SchemaClient {
     const onLines = (lines: readonly unknown[]): Promise<void> => {
       const valid = parsed(path, exportResponse, lines, 'the registry');
       count += valid.length;
-      // The timeout stops here, because a slow caller is not a fault of the registry.
+      // The timeout pauses while the caller uses the lines, because a slow caller is not a fault of the registry.
       limit.pause();
       return batches.put(valid).then(() => limit.restart());
     };

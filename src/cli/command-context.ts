@@ -27,7 +27,7 @@ export interface CommandDefinition<Args extends unknown[]> {
   readonly opensIdentity?: boolean;
   readonly options?: (command: Command) => Command;
   readonly examples: readonly (readonly [line: string, what: string])[];
-  /** `args` are the arguments in the order of `usage`, then an object with the options. */
+  /** `args` are the arguments in the order of `usage`, followed by an object with the options. */
   readonly run: (context: CommandContext, ...args: Args) => Promise<void>;
 }
 

@@ -22,7 +22,7 @@ const optionKeys = Object.keys({
 } satisfies Record<keyof CommonOptions, true>);
 
 export function addCommonOptions(command: Command, timeoutMs?: number): void {
-  const where = `registry URLs, separated by commas (default: $CLERK_REGISTRY, the URLs in the identity file, or ${defaultRegistryUrl}; https: with an identity or a registry key)`;
+  const where = `registry URLs, separated by commas (default: $CLERK_REGISTRY, otherwise the URLs in the identity file, otherwise ${defaultRegistryUrl}, or the same with https: if an identity or a registry key is given)`;
   for (const option of [
     new Option('--json', 'print JSON, one value per line'),
     new Option('--registry <urls>', where),
@@ -30,7 +30,10 @@ export function addCommonOptions(command: Command, timeoutMs?: number): void {
       '--registry-key <keys>',
       'key that the registry must prove: sha256/…, several separated by commas (default: $CLERK_REGISTRY_KEY, or the keys in the identity file)',
     ),
-    new Option('--identity <file>', 'identity file to prove to the registry (default: $CLERK_IDENTITY)'),
+    new Option(
+      '--identity <file>',
+      'identity file whose key the command proves to the registry (default: $CLERK_IDENTITY)',
+    ),
     new Option('--timeout <ms>', 'timeout of the command, in ms')
       .argParser(millisecondsOption)
       .default(timeoutMs),
@@ -38,7 +41,7 @@ export function addCommonOptions(command: Command, timeoutMs?: number): void {
     command.addOption(option.helpGroup(commonOptionsHeading));
 }
 
-/** Of two equal options on the command line, the one after the innermost command name takes precedence. */
+/** If an option is given both before and after a command name, the one after the innermost command name applies. */
 export function commonOptionsOf(command: Command): CommonOptions {
   const commands: Command[] = [];
   for (let each: Command | null = command; each !== null; each = each.parent) commands.unshift(each);

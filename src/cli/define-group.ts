@@ -9,7 +9,7 @@ export interface GroupDefinition {
   readonly examples: readonly (readonly [line: string, what: string])[];
 }
 
-/** Defines a command with commands of its own, such as `clerk acl allow`. */
+/** Defines a command that groups other commands. For example, the group `acl` has the command `clerk acl allow`. */
 export function defineGroup({ name, summary, description, commands, examples }: GroupDefinition): AddCommand {
   return (program, io) => {
     const group = program

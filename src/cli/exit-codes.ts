@@ -9,8 +9,8 @@ export const exitCodes = Object.freeze({
   notFound: 3,
   unreachable: 4,
   /**
-   * The registry rejected the operation as too early, not permitted, or over a limit; or a key is not usable, for
-   * example because the identity file is missing.
+   * The registry refused the operation, because it is too early, not permitted, or over a limit. Or a key cannot be
+   * used, for example because the identity file is missing.
    */
   refused: 5,
 });

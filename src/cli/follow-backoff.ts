@@ -9,7 +9,7 @@ const backoff = { firstMs: 250, maxMs: 5_000 };
 
 /**
  * Backoff of a command that prints changes until an interrupt. If the registry has never responded, the command fails
- * at once. After an outage, the backoff doubles from 250 ms to 5,000 ms, with full jitter, until the registry
+ * at once. During an outage, the backoff doubles from 250 ms to 5,000 ms, with full jitter, until the registry
  * responds again. Each outage is printed once.
  */
 export class FollowBackoff {
@@ -29,7 +29,11 @@ export class FollowBackoff {
     this.#failures = 0;
   }
 
-  /** Waits for the backoff or for the signal. @throws `error` when the registry refused the request or never responded */
+  /**
+   * Waits until the backoff ends or `signal` aborts.
+   *
+   * @throws `error` if it is not an outage, or if the registry has never responded
+   */
   async wait(error: unknown, signal: AbortSignal): Promise<void> {
     const isOutage = isClerkError(error) && exitCodeOf(error.code) === exitCodes.unreachable;
     if (!isOutage || !this.#hasResponded) throw error;

@@ -10,8 +10,8 @@ export interface Io {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   readonly version: string;
-  /** The first SIGINT or SIGTERM aborts the signal. The second one ends the process. */
+  /** The first SIGINT or SIGTERM aborts the returned signal. The second one ends the process. */
   interruptSignal(): AbortSignal;
-  /** Calls `callback` when the npx process that started this program ends. Does nothing without npx. */
+  /** Calls `callback` when the npx process that started this program ends. Does nothing if npx did not start it. */
   onNpxEnd(callback: () => void): void;
 }

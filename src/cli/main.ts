@@ -6,7 +6,7 @@ import type { Io } from './io.js';
 import { run } from './program.js';
 import { sanitizeLine } from './sanitize.js';
 
-// A reader of the output, such as `head`, may close the pipe early.
+// A reader of the output, such as `head`, may close the pipe early. This is not an error of the command.
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(0);
@@ -15,7 +15,7 @@ for (const stream of [process.stdout, process.stderr])
     process.exit(1);
   });
 
-// Node would print its own form of a warning, with the process id.
+// The listener of Node would print each warning in another form, with the process id.
 process.removeAllListeners('warning');
 process.on('warning', ({ name, message }) => {
   if (name === 'ClerkWarning') process.stderr.write(`clerk: ${sanitizeLine(message)}\n`);
@@ -51,7 +51,7 @@ function interruptSignal(): AbortSignal {
   return interruptController.signal;
 }
 
-/** A signal can end npx without reaching the program that npx has started. The program must then end by itself. */
+/** A signal can end npx without reaching the program that npx has started. So this program must end when npx ends. */
 function onNpxEnd(callback: () => void): void {
   if (process.env['npm_command'] === 'exec') onParentEnd(systemClock, callback);
 }

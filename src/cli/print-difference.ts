@@ -27,7 +27,7 @@ export async function printDifference(stdout: Output, response: ImportResponse):
   );
   if (dryRun && waiting.length > 0)
     await stdout.line(
-      'The waiting changes need --when-expired, or must wait for the end of their guaranteed time',
+      'The waiting changes need --when-expired, because the guaranteed time of at least one of these entries has not passed; to apply the changes without this option, import the lines later',
     );
 }
 

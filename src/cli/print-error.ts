@@ -31,7 +31,7 @@ export async function printError(io: Io, command: Command | undefined, error: un
     return exitCodeOf(error.code);
   }
   await stderr.line(styled('bad', 'clerk: '), message);
-  // A response is printed already, and shows that the request ran.
+  // The response was printed before, and shows that the request ran.
   const isResponse = error.code === 'BAD_STATUS' && error.execution === 'done';
   for (const { attempt, address, stage, code, durationMs } of isResponse ? [] : error.outcomes)
     await stderr.line(
@@ -68,8 +68,8 @@ function progressOf({ execution, outcomes }: ClerkError): object {
 }
 
 /**
- * Replaces advice for programmers, such as `pass recursive`, with command-line options. Removes advice without such
- * an option.
+ * Replaces advice for programmers, such as `pass recursive`, with command-line options. Removes advice that does not
+ * apply to commands.
  */
 function adaptToShell(message: string, canSchedule: boolean): string {
   return (
@@ -134,10 +134,10 @@ function identityHint(
   if (code === 'IDENTITY_INVALID' && message.startsWith('The client must prove'))
     return identity === undefined
       ? 'Give --identity FILE, or set $CLERK_IDENTITY; clerk enroll creates the file'
-      : `The registry does not accept the key in ${identity}; the key was revoked, or belongs to another registry; enroll a new file with clerk enroll`;
+      : `The registry does not accept the key in ${identity}, because the key was revoked or replaced, or belongs to another registry; enroll a new key with clerk enroll`;
   if (code === 'TICKET_REFUSED' && message.startsWith('The enrolment was refused'))
     return command?.name() === 'enroll'
-      ? `Ask an operator for a new token: clerk token NAME; the enrollment in ${String(command.args[0])} is unfinished: repeat the command with the new token, or delete the file`
+      ? `The enrollment in ${String(command.args[0])} is unfinished; ask an operator for a new token (clerk token NAME) and repeat the command with the new token, or delete the file`
       : 'Ask an operator for a new token: clerk token NAME';
   const [, principal, right, name] = /^(\/\S+) must have the right (\S+) on (\S+);/.exec(message) ?? [];
   if (code === 'FORBIDDEN' && right !== undefined)
@@ -149,9 +149,9 @@ function identityHint(
   )
     return 'The registry does not show names that you may not read; clerk acl explain shows your rights';
   if (code === 'ENDPOINT_UNPROVEN' && outcomes.length === 0)
-    return 'Another server may listen at this address, or the registry may have another key now; compare --registry-key, $CLERK_REGISTRY_KEY or the identity file with the key that clerk serve and clerk registry-key print';
+    return 'Another server may listen at this address, or the registry may have another key now; compare the key in --registry-key, $CLERK_REGISTRY_KEY or the identity file with the key that clerk serve and clerk registry-key print';
   if (code === 'REGISTRY_UNREACHABLE' && /http:\/\/.*(closed|reset)/i.test(message))
-    return 'A registry with keys needs an https: address and an identity: --registry https://…, --identity FILE';
+    return 'If the registry has keys, give its https: address and an identity: --registry https://…, --identity FILE';
   return undefined;
 }
 

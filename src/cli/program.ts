@@ -30,7 +30,7 @@ export async function run(given: readonly string[], io: Io): Promise<number> {
     if (error instanceof ExitCode) return error.code;
     if (error instanceof CommanderError) {
       if (error.exitCode === 0) return exitCodes.done;
-      // Without a command, a group such as `clerk acl` prints its help.
+      // A group without a command, such as `clerk acl`, has printed its help. This is not printed as a JSON error.
       if (wantsJsonErrors(argv) && error.code !== 'commander.help') await printUsageError(io, error);
       return exitCodes.usage;
     }

@@ -10,7 +10,7 @@ export async function readInput({ stdin }: Io, file: string): Promise<Uint8Array
   return new Uint8Array(Buffer.concat(chunks));
 }
 
-/** True also for a symbolic link without a target. */
+/** Also resolves to true for a symbolic link without a target. */
 export function pathExists(path: string): Promise<boolean> {
   return lstat(path).then(
     () => true,

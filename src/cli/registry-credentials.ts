@@ -30,7 +30,7 @@ export async function openCredentials(
   const given = path === undefined ? undefined : givenUrls(options, env);
   if (path === undefined) return pins && { identity: undefined, registryKeys: pins };
   const { openIdentity } = await import('../identity/index.js');
-  // With these options, the key that the registry proves is written to the identity file.
+  // If the registry proves one of the given keys, the keys that it announces are written to the identity file.
   const identity = await openIdentity(definedFields({ file: path, registryKey: pins, registry: given }));
   if (identity.registryKeys.length === 0)
     throw new ClerkError(
@@ -40,7 +40,7 @@ export async function openCredentials(
   return { identity, registryKeys: identity.registryKeys };
 }
 
-/** The addresses that the user has given for this command; undefined for those in the identity file. */
+/** The addresses that the user has given. Undefined if the command uses the addresses in the identity file. */
 function givenUrls({ registry }: CommonOptions, env: Environment): readonly string[] | undefined {
   if (registry === undefined && !env.CLERK_REGISTRY) return undefined;
   return registryUrls({ option: registry, environment: env.CLERK_REGISTRY, needsTls: true });

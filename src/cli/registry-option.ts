@@ -28,7 +28,7 @@ export function registryUrls({
   if (plain !== undefined)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `${source} must have https: addresses, because an identity or a registry key is given; got ${quote(plain)}; write https:, or unset CLERK_IDENTITY and CLERK_REGISTRY_KEY for a registry without keys`,
+      `${source} must have https: addresses, because an identity or a registry key is given; got ${quote(plain)}; write https:, or for a registry without keys omit --identity and --registry-key and unset CLERK_IDENTITY and CLERK_REGISTRY_KEY`,
     );
   return urls;
 }

@@ -5,7 +5,7 @@ import { printEndpoints } from './print-endpoints.js';
 
 export const startTimeoutMs = 60_000;
 
-/** @param start - sends the request, after the progress was printed */
+/** @param start - sends the request; called after `progress` was printed */
 export async function requestStart(
   { stdout, stderr, json }: CommandContext,
   start: () => Promise<LaunchResponse>,

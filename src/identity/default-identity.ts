@@ -19,8 +19,8 @@ export interface DefaultIdentityRuntime extends IdentityRuntime {
 }
 
 /**
- * The identity that the environment of this process determines: a new key in a launched instance, otherwise the file
- * `$CLERK_IDENTITY`.
+ * The identity that the environment of this process determines: a new key in an instance that a secured registry has
+ * launched, and the identity file `$CLERK_IDENTITY` in any other process.
  */
 export class DefaultIdentity {
   readonly #runtime: DefaultIdentityRuntime;
@@ -31,7 +31,7 @@ export class DefaultIdentity {
   }
 
   /**
-   * Resolves to the same identity for all callers. A failed attempt is repeated by the next call.
+   * Resolves to the same identity for all callers. After a failure, the next call opens the identity again.
    *
    * @throws {@link ClerkError} `CONFIG_INVALID` when the environment states no identity
    */
@@ -45,7 +45,7 @@ export class DefaultIdentity {
 
   async #open(): Promise<Identity> {
     const { process } = this.#runtime;
-    // Only the primary of a launched cluster gets the handshake on its standard input.
+    // The launcher writes its line to the standard input of the primary only, so a worker would not get the line.
     if (process.env.CLERK_LAUNCHED === '1' && process.isWorker !== true) {
       const handshake = parseHandshake(await process.readFirstLine());
       if (isPin(handshake.registryKey)) return enrolLaunchedKey(handshake, this.#runtime);
@@ -55,7 +55,7 @@ export class DefaultIdentity {
     throw new ClerkError(
       'CONFIG_INVALID',
       process.isWorker === true
-        ? 'openIdentity() in a cluster worker needs the path of an identity file, also in a launched service; pass the path, or set CLERK_IDENTITY'
+        ? 'openIdentity() in a cluster worker needs the path of an identity file, even if a launcher started the service; pass the path, or set CLERK_IDENTITY'
         : 'openIdentity() needs the path of an identity file; pass the path, or set CLERK_IDENTITY',
     );
   }
@@ -65,7 +65,7 @@ export class DefaultIdentity {
  * Creates a key for one launched instance. The key exists only in the memory of this process. The launch ticket stays
  * valid, because the registration of the instance needs the ticket.
  *
- * @param handshake - handshake of a secured registry, which states the pin of the registry
+ * @param handshake - the line from the launcher of a secured registry; `registryKey` is the pin of the registry
  * @see [T9](../../docs/background.md#t9)
  */
 async function enrolLaunchedKey(
@@ -80,7 +80,7 @@ async function enrolLaunchedKey(
   const store = {
     label: `The identity of the launched instance ${instance}`,
     read: () => content,
-    write: 'its key belongs to one launched instance; restart the instance for a new key',
+    write: 'its key is valid for this instance only; restart the instance for a new key',
   };
   return OpenedIdentity.open(store, runtime);
 }

@@ -11,10 +11,11 @@ import {
 import type { IdentityContent } from './identity-file.js';
 
 /**
- * Enrols the new key of a rotation on a connection of the old key. May be repeated with the same new key.
+ * Enrols the new key of a rotation on a connection that proves the old key. After a failure, the function can be called
+ * again with the same new key.
  *
  * @param label - subject of error messages
- * @returns the present registry keys
+ * @returns the keys of the registry, the present key first
  */
 export async function enrolRotatedKey(
   { credentials, registry, registryKeys }: IdentityContent,
@@ -25,13 +26,13 @@ export async function enrolRotatedKey(
   if (registry.length === 0 || registryKeys.length === 0)
     throw new ClerkError(
       'IDENTITY_INVALID',
-      `${label} must state its registry and the key of the registry for a rotation; pass the options registry and registryKey`,
+      `${label} must contain the addresses and the key of its registry for a rotation; pass the options registry and registryKey`,
     );
   const target = { urls: registry, registryKeys, credentials };
   try {
     return await requestRotation(target, next, runtime);
   } catch (error) {
-    // An earlier request, whose response was lost, may have replaced the old key.
+    // If the response to an earlier request was lost, the registry may already have enrolled the new key.
     const mayBeEnrolled =
       isClerkError(error) &&
       (['IDENTITY_INVALID', 'TICKET_REFUSED'].includes(error.code) || error.execution === 'unknown');
@@ -41,7 +42,8 @@ export async function enrolRotatedKey(
 }
 
 /**
- * The statement of a rotation contains the key of the registry, so each connection accepts one registry key only.
+ * The new key signs a statement that contains one key of the registry. So each request accepts one registry key only,
+ * and if the registry does not prove this key, the next request has the next key.
  */
 async function requestRotation(
   target: EnrolmentTarget,

@@ -1,7 +1,7 @@
 import { parseAddress } from '../core/address.js';
 import type { CheckedCredentials, KeyTools } from '../core/credentials.js';
 import { definedFields } from '../core/defined-fields.js';
-import { quote } from '../core/describe-value.js';
+import { describeValue, quote } from '../core/describe-value.js';
 import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { PrivateFiles } from '../core/files.js';
 import { isObject } from '../core/is-object.js';
@@ -43,8 +43,8 @@ export class IdentityFile {
   }
 
   /**
-   * Throws `IDENTITY_INVALID` when the file is missing or invalid, or other users can read or write it. Messages
-   * never contain the key.
+   * Throws `IDENTITY_INVALID` when the file is missing or invalid, or when other users can read or write the file.
+   * Messages never contain the key.
    */
   read(): IdentityContent {
     const content = this.readIfExists();
@@ -69,7 +69,7 @@ export class IdentityFile {
    * Replaces the registry keys in the file, if the keys belong to the registry of the file. Does not overwrite a change
    * that another process makes at the same time.
    *
-   * @param isSameRegistry - whether the keys belong to the registry of the file, although the file contains none of the
+   * @param isSameRegistry - whether the keys belong to the registry of the file even if the file contains none of the
    * keys. Default: false.
    */
   async updateRegistryKeys(
@@ -86,7 +86,7 @@ export class IdentityFile {
         await this.#replace(encodeIdentity({ ...content, registryKeys }), text);
         return;
       } catch (error) {
-        // Another process may have changed the file, perhaps in the same way.
+        // If another process has changed the file, the next attempt reads the changed file.
         if (attempt === maxUpdates) throw error;
       }
     }
@@ -155,7 +155,7 @@ export function decodeIdentity(
       subject,
       `has the unknown field ${quote(unknown)}; remove the field, or install a newer version of binding-clerk`,
     );
-  if (json.v !== 1) throw identityError(subject, `must have version 1; got ${quote(json.v)}`);
+  if (json.v !== 1) throw identityError(subject, `must have version 1; got ${describeValue(json.v)}`);
   const { name, next, registry, registryKey, changedAt } = json;
   const optional = <T>(value: unknown, parse: (given: unknown) => T, missing: T): T =>
     value === undefined ? missing : parse(value);

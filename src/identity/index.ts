@@ -1,5 +1,5 @@
 /**
- * For programs that prove who they are: the name and the key of a program, its file, its enrolment and rotation.
+ * For programs that prove an identity, which is a name and a key: opens the identity, enrols and rotates the key.
  *
  * @module binding-clerk/identity
  */
@@ -68,8 +68,8 @@ const defaultIdentity = new DefaultIdentity(runtime);
  *   a second.
  * - options with a token: enrols a new key. With `file`, the key is stored for the next start, which needs no token.
  * - a function that returns `{ name, key, cert }`: called at most once a second, whenever the key is needed.
- * - nothing: in a process that a secured registry has launched, a new key for this instance, stored only in memory. In
- *   any other process, the file `$CLERK_IDENTITY`.
+ * - no argument: in a process that a secured registry has launched, a new key for this instance, stored only in memory.
+ *   In any other process, the file `$CLERK_IDENTITY`.
  *
  * @example
  * ```ts
@@ -78,11 +78,11 @@ const defaultIdentity = new DefaultIdentity(runtime);
  * await advertise({ name: '/shop/orders', address: server, identity });
  * ```
  * @throws {@link ClerkError} `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid
- * @throws {@link ClerkError} `IDENTITY_INVALID` when the identity cannot be read, is invalid, or other users can read
- * its file
+ * @throws {@link ClerkError} `IDENTITY_INVALID` when the identity cannot be read or is invalid, or when other users can
+ * read its file
  * @throws {@link ClerkError} `TICKET_REFUSED` when the registry refuses the enrolment, and `REGISTRY_UNREACHABLE` when
- * it does not respond
- * @throws {@link ClerkError} `ENDPOINT_UNPROVEN` when the registry does not prove one of its keys
+ * the registry does not respond
+ * @throws {@link ClerkError} `ENDPOINT_UNPROVEN` when the server does not prove one of the expected registry keys
  */
 export function openIdentity(source?: string | IdentityOptions | CredentialProvider): Promise<Identity> {
   return source === undefined ? defaultIdentity.open() : openIdentityFrom(source, runtime);

@@ -100,7 +100,7 @@ function toConfig(options: IdentityOptions): IdentityConfig {
   // The message does not quote the token. @see [C8.4](../../docs/guarantees.md#c8-4)
   if (token !== undefined && !isEnrolToken(token))
     throw optionError(
-      'needs a token that begins with clerk_token_; copy the whole line that clerk token has printed',
+      "needs a complete token in the option 'token'; copy the whole line that clerk token has printed, which begins with clerk_token_",
     );
   if (!keyAlgorithms.includes(algorithm))
     throw optionError(`needs Ed25519 or ES256 in the option 'algorithm'; got ${describeValue(algorithm)}`);
@@ -114,8 +114,8 @@ function toConfig(options: IdentityOptions): IdentityConfig {
 }
 
 /**
- * Enrols the key of a file that no registry has confirmed yet. The key is written before its enrolment, so that a
- * crash does not lose the key that the token has enrolled.
+ * Enrols the key of a file, unless a registry has already confirmed the key. A new key is written to the file before
+ * the enrolment, so that a crash does not lose the key that the token has enrolled.
  */
 async function enrolFile(
   file: IdentityFile,
@@ -144,7 +144,7 @@ function otherNameMessage(
 ): string {
   return registryKeys.length === 0
     ? `Identity file ${quote(path)} has an unfinished enrolment of ${credentials.name}; delete the file, or use another file for ${name}`
-    : `Identity file ${quote(path)} must be for ${name}; got ${credentials.name}; use another file for another name`;
+    : `Identity file ${quote(path)} must contain the name ${name}; got ${credentials.name}; use another file for ${name}`;
 }
 
 function enrolInMemory(config: IdentityConfig, runtime: IdentityRuntime): Promise<IdentityContent> {
@@ -158,7 +158,7 @@ function toEnrolment(config: IdentityConfig): Enrolment {
   const { name, token, registry, registryKeys, algorithm } = config;
   if (name === undefined || token === undefined || registry === undefined || registryKeys === undefined)
     throw optionError(
-      'needs the options name, token, registry and registryKey to enrol a key, or the path of an identity file that exists',
+      "needs the options name, token, registry and registryKey to enrol a key; to open an enrolled key, pass only the path of its identity file in the option 'file'",
     );
   return { name, token, registry, registryKeys, algorithm };
 }
@@ -184,7 +184,7 @@ function fileStore(file: IdentityFile, { registry, registryKeys }: IdentityConfi
       };
     },
     write: (content) => file.write(content),
-    // A file whose registry has another address may belong to another registry. Its keys are then not replaced.
+    // A file with other registry addresses than the options may belong to another registry, so its keys are kept.
     saveRegistryKeys: (keys) =>
       file.updateRegistryKeys(
         keys,

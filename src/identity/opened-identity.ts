@@ -30,8 +30,8 @@ export interface OpenedIdentityRuntime extends EnrolmentRuntime {
 }
 
 /**
- * Minimum interval between two reads of the identity. Another process may replace the identity, for example with
- * `rotate()`.
+ * Minimum interval between two reads of the identity. The identity is read repeatedly, because another process may
+ * replace it, for example with `rotate()`.
  */
 const minReadIntervalMs = 1_000;
 const sessionTimeoutSeconds = 300;
@@ -157,14 +157,16 @@ export class OpenedIdentity implements Identity {
       if (content.credentials.name !== this.name)
         throw new ClerkError(
           'IDENTITY_INVALID',
-          `${this.#store.label} must keep the name ${this.name}; got ${content.credentials.name}; restart the program to change its name`,
+          `${this.#store.label} must keep the name ${this.name}; got ${content.credentials.name}; restart the program to use another name`,
         );
       this.#warned = undefined;
       this.#replace(content);
     } catch (error) {
       const message = errorMessage(error);
       if (message !== this.#warned)
-        this.#runtime.warn(`The last credentials of ${this.name} stay in use: ${message}`);
+        this.#runtime.warn(
+          `The last credentials of ${this.name} stay in use, because the identity cannot be read again: ${message}`,
+        );
       this.#warned = message;
     } finally {
       this.#readAt = this.#runtime.clock.now();

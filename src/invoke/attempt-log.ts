@@ -31,7 +31,8 @@ export interface CallInfo {
 export class AttemptLog {
   readonly outcomes: Outcome[] = [];
   /**
-   * The error because of which the call waits, or has waited, for its service; undefined if the call has not waited.
+   * The last error that did not end the call, because the call waited for a change of its service. Undefined if the
+   * call has not waited.
    */
   waitedFor: ClerkError | undefined;
   #mayHaveRun = false;
@@ -42,8 +43,8 @@ export class AttemptLog {
   ) {}
 
   /**
-   * `done` if response headers were accepted; `unknown` if the request of a recorded attempt was sent; otherwise
-   * `none`. @see [C3.2](../../docs/guarantees.md#c3-2)
+   * `done` if the call accepted response headers. `unknown` if it accepted none, and the request of a recorded attempt
+   * was sent. `none` if no such request was sent. @see [C3.2](../../docs/guarantees.md#c3-2)
    */
   get execution(): Execution {
     if (!this.#mayHaveRun) return 'none';

@@ -2,9 +2,9 @@ import type { TransportRequest } from '../core/transport.js';
 import { addHeaders, callHeaders, setHeaders, type HeaderPairs } from '../protocol/call-headers.js';
 
 /**
- * Adds the headers of one attempt. A header of the attempt replaces a header with the same name, which a proxy may
- * have copied from its inbound request. Only a call id of the program is not replaced.
- * @param leftMs - time left until the deadline, in ms; undefined to send no time
+ * Adds the headers of one attempt. These headers replace headers of the program with the same names, which a proxy may
+ * have copied from its inbound request. Only a call id that the program has set is kept.
+ * @param leftMs - time left until the deadline, in ms; undefined if the request must not state the time left
  * @param identity - headers that identify a 'once' call; the first header is the call id
  */
 export function attemptRequest(

@@ -71,9 +71,9 @@ export class AttemptTimeout {
   medianMs: number | undefined = undefined;
 
   /**
-   * Returns the attempt timeout at `now`, in ms, from `minMs` to `maxMs`. Without enough recent latencies, the
-   * timeout is 250. If `maxMs` is undefined and fewer than 20 latencies are recorded, the maximum is 1,000. With 20
-   * or more latencies, the maximum is `callMs` / 2, but at least 1,000.
+   * Returns the attempt timeout at `now`, in ms, from `minMs` to `maxMs`. The timeout is 250 with fewer than 10
+   * latencies, or without a latency in the last 30 s. If `maxMs` is undefined, the maximum is 1,000 with fewer than 20
+   * latencies. With 20 or more latencies, the maximum is `callMs` / 2, but at least 1,000.
    *
    * @param callMs - time from the start of the call to its deadline, in ms
    */
@@ -93,7 +93,7 @@ export class AttemptTimeout {
     return this.#computedMs !== undefined && !this.#latencies.isExpired(now);
   }
 
-  /** The latency counts from the end of the request to the response headers. */
+  /** @param latencyMs - time from the end of the request to the response headers */
   record(latencyMs: number, now: number): void {
     this.#samples++;
     if (this.#latencies.add(latencyMs, now)) this.#samplesSinceUpdate = samplesPerUpdate;

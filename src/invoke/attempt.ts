@@ -64,7 +64,7 @@ export class Attempt implements RequestHandler {
   isTicketRenewed = false;
   /**
    * The delay in `Retry-After`, in ms, if the delay leaves no time for another attempt. Declared without a value,
-   * because a value in every attempt would cost time.
+   * because setting this field in every attempt would cost time.
    */
   declare retryAfterMs?: number;
   /** Time from the start of the attempt to the response headers; 0 before the headers arrive. */

@@ -22,14 +22,14 @@ export interface CallParameters {
   readonly deadline: CallDeadline;
 }
 
-/** Attempt timeout of a trial, in ms. A second attempt then starts, so a trial delays the call by at most this time. */
+/** Attempt timeout of a trial, in ms. A second attempt starts after it, so a trial delays a call by at most 20 ms. */
 export const trialTimeoutMs = 20;
 
 const absenceCodes: ReadonlySet<string> = new Set(['NAME_NOT_FOUND', 'NO_ENDPOINT', 'VERSION_MISMATCH']);
 const unreadyCodes: ReadonlySet<string> = new Set(['ENDPOINTS_EXHAUSTED', 'REGISTRY_UNREACHABLE']);
 /**
- * Maximum number of repeated lookups of one call. One lookup is not enough, because it may join an older lookup in
- * flight, or fail.
+ * Maximum number of repeated lookups of one call. One repeated lookup is not enough, because this lookup may fail, or
+ * may join an older lookup in flight.
  */
 const maxLookups = 2;
 
@@ -147,9 +147,9 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
   }
 
   /**
-   * Picks an endpoint. If necessary, first looks the service up, starts the service, or waits for a connection
-   * backoff. A call with `waitForReady` waits until an endpoint can be used. Resolves with undefined if the call was
-   * settled meanwhile.
+   * Picks an endpoint. If necessary, first looks the service up, starts the service, or waits until a connection
+   * backoff has ended. A call with `waitForReady` waits until an endpoint can be used. Resolves with undefined if the
+   * call is settled before an endpoint is picked.
    */
   protected async prepareEndpoint(): Promise<ConnectedCandidate | undefined> {
     const { context, picker, constraints } = this;
@@ -225,7 +225,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     return abortedError(this.failover.retry, reason);
   }
 
-  /** Cancels the attempts in flight. The calling method then delivers the response or the error. */
+  /** Settles the call and cancels its attempts in flight. The caller must then deliver the response or the error. */
   protected finish(): void {
     this.settled = true;
     const { context } = this;
@@ -259,7 +259,7 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     const { id } = attempt.candidate.endpoint;
     const error = new ClerkError(
       'ABORTED',
-      `The attempt at endpoint ${id} was cancelled, because the call no longer needs its response`,
+      `The attempt at endpoint ${id} was cancelled, because the call no longer needs this attempt`,
     );
     this.stop(attempt, 'ignored', code, error, now);
   }
@@ -277,11 +277,11 @@ export abstract class BaseCall<A extends CallAttempt> implements TimerEntry, Ret
     health.attemptAbandoned(candidate, now - since - stalledMs, now, this.attemptTimeout.medianMs);
   }
 
-  /** Waits until the call can try again after `error`. Throws `error` if the call must not wait. */
+  /** Waits until the call can look for an endpoint again after `error`. Throws `error` if the call must not wait. */
   async #waitAfter(error: unknown, mayLookAgain: boolean): Promise<void> {
     const { picker } = this;
     if (!isClerkError(error)) throw error;
-    // A service or endpoint that the earlier lookup did not find may have registered since.
+    // The known lookup is older than the call. The service or endpoint may have registered since, so look it up again.
     if (mayLookAgain && absenceCodes.has(error.code) && picker.resolvedAt() < this.startedAt) {
       await picker.lookAgain();
       return;

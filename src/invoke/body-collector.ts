@@ -39,7 +39,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
 
   /**
    * @param requestName - the subject of error messages, such as "GET /orders"
-   * @param parse - may throw; its error rejects the promise
+   * @param parse - converts the body to the result; an error that it throws rejects the promise
    * @param signal - aborts the call
    * @param maxBytes - maximum size of the body; a larger body fails the call with `BODY_TOO_LARGE`
    */
@@ -90,7 +90,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   onData(chunk: Buffer): boolean {
     this.#bytes += chunk.length;
     if (this.#statusCode >= 400) {
-      // The error quotes only the beginning of the body.
+      // The error quotes only the beginning of the body, so later chunks are dropped.
       if (this.#bytes - chunk.length > maxQuotedBytes) return true;
     } else if (this.#bytes > this.#maxBytes) throw responseTooLargeError(this.#requestName, this.#maxBytes);
     if (this.#firstChunk === undefined) this.#firstChunk = chunk;
@@ -163,7 +163,7 @@ export class BodyCollector<T> extends AsyncResource implements WholeBodyHandler 
   }
 }
 
-/** The codes with which `authenticate` refuses a request, by status. */
+/** The codes with which `authenticate` of a service refuses a request, by response status. */
 const refusalCodes: Readonly<Record<number, ClerkErrorCode>> = { 401: 'TICKET_REFUSED', 403: 'FORBIDDEN' };
 
 interface Refusal {

@@ -5,8 +5,8 @@ import type { UploadProgress } from './upload-progress.js';
 export interface CallAttempt extends AttemptRecord {
   readonly startedAt: number;
   /**
-   * Start of the attempt timeout: the start of the attempt, the last written part of the request, or the last 1xx
-   * response.
+   * Time from which the attempt timeout counts: the start of the attempt, the last written part of the request, or the
+   * last 1xx response, whichever is latest.
    */
   sentAt: number;
   /** Time of the next check by the call; `Infinity` if only the deadline of the call limits the attempt. */

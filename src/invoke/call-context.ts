@@ -20,7 +20,7 @@ export interface CallContext {
   readonly health: Health;
   readonly timeouts: AttemptTimeouts;
   readonly reporter: EventSink;
-  /** Why a lookup or a start has no result yet; undefined if the registry responds. */
+  /** The registry error because of which a lookup or a start has no result yet; undefined if the registry responds. */
   readonly registryFailure?: ClerkError | undefined;
   retryConfig(overrides: RetryOverrides | undefined): RetryConfig;
   routeOf(method: string, path: string): string;
@@ -34,12 +34,12 @@ export interface CallContext {
   /** Value of the header `clerk-ticket` for an endpoint with keys; undefined if the request carries no ticket. */
   ticketFor(endpoint: Endpoint): string | undefined;
   /**
-   * Called when an endpoint has refused a ticket. Returns undefined when no other ticket can be tried now. Otherwise
-   * resolves when there is another ticket, and rejects when the registry issues no ticket.
+   * Called when an endpoint has refused a ticket. Returns undefined if no other ticket can be tried now. The returned
+   * promise resolves when there is another ticket, and rejects if the registry issues no ticket.
    * @param refused - the refused ticket; undefined when the request had none
    */
   renewTicket(endpoint: Endpoint, refused: string | undefined): Promise<void> | undefined;
-  /** Options of `tls.connect` for an endpoint with keys; undefined without keys, or when no certificate is known. */
+  /** Options of `tls.connect` for an endpoint with keys. Undefined if the endpoint has no keys, or no certificate. */
   tlsFor(endpoint: Endpoint): EndpointTls | undefined;
 
   /**

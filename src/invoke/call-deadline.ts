@@ -12,7 +12,7 @@ export const minAttemptMs = 10;
  * request.
  */
 export interface CallDeadline {
-  /** The timeout that the application set for the call, otherwise the default of the clerk. */
+  /** The timeout that the application set for the call. If the application set none, the default of the clerk. */
   readonly timeoutMs: number;
   /** Whether the application set `timeoutMs`. If false, a timeout in the service config replaces `timeoutMs`. */
   readonly isExplicit: boolean;
@@ -29,7 +29,7 @@ export interface CallDeadline {
    */
   readonly allowsRetries: boolean;
   readonly overrides: RetryOverrides | undefined;
-  /** Whether the call waits until its deadline for an endpoint that can be used. */
+  /** Whether the call waits, until its deadline, while no endpoint can be used. */
   readonly waitsForReady: boolean;
 }
 
@@ -59,7 +59,7 @@ export function afterDelay(
 /**
  * Returns the deadline of a request that resumes the response body of a call. The call timeout limits only the time
  * to the response headers, so it starts again. `totalTimeoutMs` and the deadline of the inbound request continue.
- * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the time left is below 10 ms
+ * @throws {@link ClerkError} `DEADLINE_EXCEEDED` when the time left is below 10 ms and below `elapsedMs`
  */
 export function afterHead(
   deadline: CallDeadline,
@@ -99,7 +99,7 @@ export function effectiveTimeoutMs(
 }
 
 /**
- * Returns the limit that ended a call and its configured value, as text for an error message.
+ * Describes the limit that ended a call, with the configured value of this limit, for an error message.
  * @param endedMs - time from the start of the call to its deadline
  */
 export function reachedDeadline(
@@ -107,10 +107,10 @@ export function reachedDeadline(
   serviceTimeoutMs: number | undefined,
   endedMs: number,
 ): string {
-  // The deadline was rounded down to a whole ms.
+  // The deadline was rounded down to a whole ms, so times that differ by up to 1 ms count as equal.
   const isAt = (ms: number): boolean => Math.abs(ms - endedMs) <= 1;
   if (isAt(inboundLeftMs))
-    return `the deadline of the inbound request that the program was serving, which had ${inMs(inboundLeftMs)} left`;
+    return `the deadline of the inbound request that the program was serving (${inMs(inboundLeftMs)} after the start of the call)`;
   if (!isExplicit && serviceTimeoutMs !== undefined && isAt(serviceTimeoutMs - elapsedMs))
     return `the call timeout of ${inMs(serviceTimeoutMs)} in the service config`;
   if (isAt(totalTimeoutMs - elapsedMs)) return `its totalTimeoutMs of ${inMs(totalTimeoutMs)}`;

@@ -24,7 +24,7 @@ export function deadlineError(log: AttemptLog): ClerkError {
   );
 }
 
-/** Returns the message of a {@link noResponseError}: which endpoint did not accept a connection, or did not respond. */
+/** Returns the message of an error of {@link noResponseError}, which names the endpoint; undefined for other errors. */
 function noResponseReason(error: unknown): string | undefined {
   return isClerkError(error) && error.code === 'DEADLINE_EXCEEDED' ? error.message : undefined;
 }
@@ -37,7 +37,7 @@ function limitOf({ call, context }: AttemptLog): string {
     : reachedDeadline(deadline, context.serviceTimeoutMs, endedMs);
 }
 
-/** Returns `LIMIT_EXCEEDED` if the attempt waited for a connection, otherwise `DEADLINE_EXCEEDED`. */
+/** Returns `LIMIT_EXCEEDED` if the attempt waited for a free connection. If not, returns `DEADLINE_EXCEEDED`. */
 export function noResponseError(attempt: CallAttempt, hasRun: boolean, now: number): ClerkError {
   const { candidate, startedAt, stage } = attempt;
   const { id } = candidate.endpoint;
@@ -61,7 +61,7 @@ export function noResponseError(attempt: CallAttempt, hasRun: boolean, now: numb
       : `${value === 1 ? 'the only connection' : `all ${String(value)} connections`} to the endpoint`;
   return new ClerkError(
     'LIMIT_EXCEEDED',
-    `An attempt at endpoint ${id} waited ${time} for a connection and was not sent, since ${inUse} ${value === 1 ? 'was' : 'were'} in use; raise ${option} of createClerk(), make fewer calls at a time, and read or discard each response body`,
+    `An attempt at endpoint ${id} waited ${time} for a connection and was not sent, since ${inUse} ${value === 1 ? 'was' : 'were'} in use. Raise the option ${option} of createClerk(), or make fewer calls at a time. An unread response body keeps its connection in use, so read or discard each body`,
   );
 }
 
@@ -72,7 +72,7 @@ export function outcomeUnknownError(log: AttemptLog): ClerkError {
     return lastAttemptError(
       log,
       'OUTCOME_UNKNOWN',
-      `Call to ${context.name} was sent and its response was lost; ${retries === 1 ? '1 retry' : `${String(retries)} retries`} with the same idempotency key did not get the response either (last result: ${lastCode(log)})`,
+      `Call to ${context.name} was sent and its response was lost; ${retries === 1 ? '1 retry' : `${String(retries)} retries`} with the same idempotency key did not get the response (last result: ${lastCode(log)})`,
     );
   const reason =
     call.kind === 'once'
@@ -82,7 +82,7 @@ export function outcomeUnknownError(log: AttemptLog): ClerkError {
   return lastAttemptError(
     log,
     'OUTCOME_UNKNOWN',
-    `Call to ${context.name} was sent and ${lost} (${lastCode(log)}); the call was not retried because ${reason}`,
+    `Call to ${context.name} was sent and ${lost} (${lastCode(log)}). The call was not retried because ${reason}`,
   );
 }
 
@@ -98,7 +98,10 @@ export function truncatedError(log: AttemptLog, code: string, cause: Error): Cle
   );
 }
 
-/** Returns `OUTCOME_UNKNOWN` for a 'once' call that may have been executed, otherwise `ENDPOINTS_EXHAUSTED`. */
+/**
+ * Returns `ENDPOINT_UNPROVEN` if no endpoint proved its key, and `OUTCOME_UNKNOWN` for a 'once' call that may have been
+ * executed. Returns `ENDPOINTS_EXHAUSTED` for any other call.
+ */
 export function exhaustedError(log: AttemptLog): ClerkError {
   const { name, clock } = log.context;
   const ms = Math.round(clock.now() - log.call.startedAt);
@@ -131,7 +134,7 @@ export function retriesOffError(log: AttemptLog): ClerkError {
   return lastAttemptError(
     log,
     'OUTCOME_UNKNOWN',
-    `Call to ${log.context.name} was sent and failed (${lastCode(log)}); the call was not retried because its option retries is false`,
+    `Call to ${log.context.name} was sent and failed (${lastCode(log)}); the call was not retried because the option retries of the call is false`,
   );
 }
 
@@ -187,12 +190,16 @@ function createError(
   cause: unknown,
 ): ClerkError {
   const mayBeRecorded = callId !== undefined && execution === 'unknown';
-  return new ClerkError(code, mayBeRecorded ? `${message}; the call ${callId} may have run` : message, {
-    execution,
-    outcomes,
-    ...(mayBeRecorded && { callId }),
-    ...(cause === undefined ? undefined : { cause }),
-  });
+  return new ClerkError(
+    code,
+    mayBeRecorded ? `${message}; the call with the id ${callId} may have run` : message,
+    {
+      execution,
+      outcomes,
+      ...(mayBeRecorded && { callId }),
+      ...(cause === undefined ? undefined : { cause }),
+    },
+  );
 }
 
 function reachedLimit({ outcomes }: AttemptLog): string | undefined {

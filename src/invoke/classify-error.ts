@@ -1,6 +1,6 @@
 /**
  * Classifies the errors of attempts. Only the stage of an attempt shows whether the call may have been executed. The
- * error code does not, because `ECONNRESET` may occur before or after the endpoint executed the request. @see
+ * error code does not show it: `ECONNRESET`, for example, may occur before or after the execution. @see
  * [C3](../../docs/guarantees.md#c3)
  */
 import {
@@ -74,12 +74,12 @@ export function callerErrorCode(error: unknown): ClerkErrorCode | undefined {
   return callerErrorCodes.get(codeOf(error));
 }
 
-/** Whether a peer did not prove its key. No byte of the request was sent. */
+/** Whether the error means that a peer did not prove its key. No byte of the request was sent in this case. */
 export function isUnproven(error: unknown): boolean {
   return isClerkError(error) && error.code === 'ENDPOINT_UNPROVEN';
 }
 
-/** undici's error after a graceful GOAWAY frame has no code. */
+/** undici's error after a graceful GOAWAY frame has no code, so the message is matched. */
 const gracefulGoAway = /^HTTP\/2: "GOAWAY" frame received with code 0$/;
 function isStreamReset(error: Error): boolean {
   const code = codeOf(error);
@@ -109,7 +109,7 @@ export function wrapCallerError(
       return new ClerkError(
         code,
         codeOf(error) === 'UND_ERR_HEADERS_OVERFLOW'
-          ? `Response headers of ${name} exceed maxHeaderSize; raise maxHeaderSize in the undici options or shorten the headers`
+          ? `Response headers of ${name} exceed maxHeaderSize; raise maxHeaderSize in the undici options, or let the service send shorter headers`
           : `Response of ${name} is not valid HTTP: ${cause}`,
         details,
       );

@@ -8,7 +8,7 @@ interface CollectingCall extends AttemptHandler {
 
 /**
  * A successful response whose body is read while other attempts continue. The call accepts the response when the body
- * is complete or exceeds 64 KiB. If the body is truncated before that, the attempt has failed.
+ * is complete or exceeds 64 KiB. If the body is truncated before the call accepts the response, the attempt has failed.
  */
 export class CollectedResponse extends DeferredResponse {
   protected override readonly mustResume = false;

@@ -13,7 +13,8 @@ import { withActiveAddress } from './reserve-endpoint.js';
 /** Second argument of a {@link CallFunction}. */
 export interface CallFunctionContext {
   /**
-   * Aborted when the attempt fails or is abandoned, and at the deadline of the call. The function should then stop.
+   * Aborted when the attempt fails or is abandoned, and at the deadline of the call. The function should stop when the
+   * signal is aborted.
    */
   readonly signal: AbortSignal;
   /** Number of the attempt within its call, from 1. */
@@ -23,7 +24,7 @@ export interface CallFunctionContext {
    * endpoint without keys. @see [C7.3](../../docs/guarantees.md#c7-3)
    */
   readonly tls: EndpointTls | undefined;
-  /** Ticket for the service, valid on connections that use `tls`. Undefined without tickets. */
+  /** Ticket for the service, valid on connections that use `tls`. Undefined if the service needs no ticket. */
   readonly ticket: string | undefined;
 }
 
@@ -31,7 +32,7 @@ export interface CallFunctionContext {
 export type CallFunction<T> = (endpoint: Endpoint, context: CallFunctionContext) => Promise<T> | T;
 
 export interface CustomCallOptions extends AsyncCallOptions {
-  /** Whether the function only opens a connection. A failed attempt then counts as not executed. */
+  /** Whether the function only opens a connection. If so, a failed attempt counts as not executed. */
   readonly connectOnly?: boolean;
 }
 
@@ -118,7 +119,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     reportPick(context, attempt);
     // A listener of the event `picked` may have aborted the call.
     if (attempt.ended) return;
-    // Runs the function in this tick. If the function ran later, a call that was aborted before would count as sent.
+    // Runs the function in this tick. If it ran later, a call that is aborted before its run would count as sent.
     new Promise<T>((resolve) => {
       const { signal } = attempt.abortController;
       const { endpoint } = candidate;
@@ -166,7 +167,7 @@ class CustomCall<T> extends AsyncCall<T, CustomAttempt> {
     const { candidate, startedAt } = attempt;
     const error = thrown instanceof Error ? thrown : new Error(String(thrown));
     const isSystem = isSystemError(thrown);
-    // After a failure at another endpoint, the call itself may be the cause, so the failure does not count.
+    // After a failure at another endpoint, the call may be the cause, so this failure counts against no endpoint.
     const evidence = isSystem ? 'reset' : this.#failedAt.size > 0 ? 'repeated' : 'failure';
     context.health.attemptFailed(candidate, evidence, startedAt, now);
     if (!isSystem) this.#failedAt.add(candidate.endpoint.id);

@@ -11,7 +11,7 @@ export class DeferredOutcome {
     return [this.#response, this.#earlier].find((one) => one?.isBroken === false);
   }
 
-  /** Whether a response with this status may be deferred. A retryable status does not replace a final status. */
+  /** Whether a response may be deferred. A retryable response does not replace one whose status is not retryable. */
   accepts(statusCode: number, retries: RetrySettings | undefined): boolean {
     const isRetryable = (status: number): boolean => retries?.statuses.has(status) === true;
     const { response } = this;
@@ -19,9 +19,9 @@ export class DeferredOutcome {
   }
 
   /**
-   * Defers `response`, and retains one earlier response in case the body of `response` is truncated. A complete
-   * earlier response is preferred. If no earlier response is complete, the response of the earliest attempt is
-   * retained, which a call without retries would have received.
+   * Defers `response`, and retains one earlier response in case the body of `response` is truncated. A complete earlier
+   * response is preferred. If no earlier response is complete, the response of the earliest attempt is retained,
+   * because a call without retries would have received that response.
    */
   keep(response: DeferredResponse): void {
     const before = [this.#response, this.#earlier].filter((one) => one !== undefined);

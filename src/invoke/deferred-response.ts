@@ -4,8 +4,8 @@ import type { Attempt, AttemptHandler } from './attempt.js';
 const maxBufferedBytes = 65_536;
 
 /**
- * A response that is not delivered yet, because another attempt may get a better response. Receives the events of its
- * attempt instead of the call. Buffers up to 64 KiB of the body, then pauses the body.
+ * A response that is not delivered yet, because another attempt may get a better response. In place of the call,
+ * receives the events of the attempt. Buffers up to 64 KiB of the body, then pauses the body.
  */
 export class DeferredResponse implements AttemptHandler {
   isComplete = false;
@@ -16,7 +16,7 @@ export class DeferredResponse implements AttemptHandler {
   #bytes = 0;
   #trailers: string[] | null = null;
 
-  /** @param onEnded - called, possibly more than once, when the response is complete, failed or discarded */
+  /** @param onEnded - called, possibly more than once, when the response is complete, has failed or is discarded */
   constructor(
     readonly attempt: Attempt,
     readonly statusCode: number,

@@ -15,8 +15,8 @@ export interface ClerkErrorHandler extends RequestHandler {
 
 /**
  * A call of a program that uses undici's interface. As in undici, an error that the program caused ends the call
- * unchanged: an abort reason, or the error of a body stream or callback. After the response headers, the call also
- * ends with the error of undici. Handlers such as the one of undici's `RetryAgent` need the code of this error.
+ * unchanged: an abort reason, or the error of a body stream or callback. If the response body breaks off, the call ends
+ * with undici's error, because handlers such as that of undici's `RetryAgent` need the code of this error.
  */
 export class DispatchedCall extends HttpCall {
   readonly #createAbortError: () => Error;

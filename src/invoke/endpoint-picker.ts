@@ -26,7 +26,7 @@ export interface EndpointPicker {
    */
   pick(now: number, constraints: PickConstraints): ConnectedCandidate | undefined;
   /**
-   * Looks the service up, starts the service, or waits for a connection backoff, as needed.
+   * Looks the service up, starts the service, or waits until a connection backoff has ended, as needed.
    * @param onServiceConfig - called as soon as the service config is known, before any start or wait
    * @throws {@link ClerkError} when no endpoint can be made available
    */
@@ -37,8 +37,8 @@ export interface EndpointPicker {
     tried: ReadonlySet<string>,
   ): ConnectedCandidate | undefined;
   /**
-   * Whether an endpoint is left that is not ejected and not in `tried`. Without such an endpoint, no attempt may be
-   * abandoned.
+   * Whether an endpoint is left that is not ejected and not in `tried`. Without such an endpoint, no attempt joins a
+   * late one.
    */
   hasAlternative(constraints: PickConstraints, tried: ReadonlySet<string>): boolean;
   /** Whether the service was started after `sentAt`, and the endpoint is no longer listed. */
@@ -50,7 +50,7 @@ export interface EndpointPicker {
   resolvedAt(): number;
   /** Looks the service up again, at most every 10 ms. Concurrent calls share the lookup. Never rejects. */
   lookAgain(): Promise<void>;
-  /** Resolves after a change of the endpoints, or after a new lookup, within about 1 s. Never rejects. */
+  /** Resolves when the endpoints change. Without a change, resolves after a lookup within about 1 s. Never rejects. */
   untilChanged(): Promise<void>;
   readonly canStart: boolean;
   /**

@@ -26,7 +26,7 @@ const maxRefreshAgeMs = 8;
 export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
   protected abstract readonly deferred: CallFacts['deferred'];
   #isTrial = false;
-  /** Starts an attempt, and must add the attempt to the attempts in flight. */
+  /** Must start an attempt and add it to the attempts in flight. */
   protected abstract startAttempt(
     candidate: ConnectedCandidate,
     pickReason: string,
@@ -240,7 +240,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
     else this.carryOut(this.decide({ type: 'deadline' }, now), now);
   }
 
-  /** Starts one more attempt while the others are in flight. First refreshes an expired resolution. */
+  /** Starts one more attempt while the others are in flight. If the resolution has expired, refreshes it first. */
   #join(now: number, replaces: number | undefined): void {
     const state = this.failover;
     const { picker, context } = this;
@@ -285,7 +285,7 @@ export abstract class FailoverCall<A extends CallAttempt> extends BaseCall<A> {
       const now = this.context.clock.now();
       const late = state.inFlight.filter(({ isLate }) => isLate);
       for (const attempt of late) attempt.checkAt = now;
-      // No attempt is late, so the refresh was for a hedge.
+      // If no attempt is late, the refresh was for a hedge, which is due now.
       if (late.length === 0 && state.inFlight.length > 0) state.hedgeAt = now;
       state.refreshedAt = now;
       this.arm(now);

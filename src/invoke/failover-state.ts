@@ -9,7 +9,7 @@ export class FailoverState<A extends CallAttempt> {
   hedgeAt = Infinity;
   hedgeDelayMs = 0;
   isRefreshing = false;
-  /** Time of the last refresh for an attempt. The attempt may use the refreshed resolution even if it has expired. */
+  /** When the resolution was last refreshed for another attempt, which may use it even if it has expired since. */
   refreshedAt = -Infinity;
   hasRepeated = false;
 
@@ -21,8 +21,8 @@ export class FailoverState<A extends CallAttempt> {
   }
 
   /**
-   * Called before the request of `attempt` is written without a reserved retry. If another request of the call was
-   * sent, spends a retry of the budget. Returns false if the budget refuses; the request must then not be written.
+   * Called before the request of an attempt without a reserved retry is written. If another request of the call was
+   * sent, spends one retry of the budget. Returns false if no retry is left, so that the request must not be written.
    */
   payForSecondRequest(attempt: A, now: number): boolean {
     const { retry, inFlight } = this;

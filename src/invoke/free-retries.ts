@@ -6,7 +6,7 @@ const maxGoAwayMoves = 4;
  * Counts the free retries of a call. A free retry uses no retry of the retry budget and does not count against
  * `retries.max`, although the request was sent. The number is limited, because an endpoint may refuse every request.
  * - After the endpoint has closed the connection gracefully (HTTP/2 GOAWAY with NO_ERROR): up to four free retries.
- * - After the endpoint has not processed the request (HTTP/2 REFUSED_STREAM): one free retry, as in gRPC.
+ * - After the endpoint stated that it did not process the request (HTTP/2 REFUSED_STREAM): one free retry, as in gRPC.
  * - After a reused connection was lost: one free retry on a new connection, because the server may have closed the
  * idle connection.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.2

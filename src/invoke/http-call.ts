@@ -234,7 +234,7 @@ export class HttpCall extends ResponseDelivery {
       context.health.attemptFailed(attempt.candidate, evidence, attempt.startedAt, now);
     } else if (evidence === 'responded') {
       context.health.responseReceived(attempt.candidate, undefined, now);
-      // An unparsable response supplies no latency. An endpoint without any latency would look idle.
+      // An unparsable response supplies no latency. Report the elapsed time, or else the endpoint would look idle.
       this.reportAbandoned(attempt, attempt.startedAt, now);
     }
     failover.retry.isNextFree ||= isFree;
@@ -281,7 +281,7 @@ export class HttpCall extends ResponseDelivery {
     attempt.abandon(error);
   }
 
-  /** Destroys a request body stream whose upload was cut off. undici would destroy the stream without an error. */
+  /** Destroys, with `error`, a body stream whose upload was cut off. undici would destroy it without an error. */
   #releaseSentBody({ stage }: Attempt, error: Error): void {
     if (stage !== 'waiting' && !this.isReplayable) releaseBody(this.request.body, error);
   }

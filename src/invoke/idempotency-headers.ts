@@ -9,7 +9,7 @@ import {
   type IdempotencyStatus,
 } from '../protocol/call-headers.js';
 
-/** Endpoints with the same scope share one idempotency store; undefined for an endpoint without a store. */
+/** Returns the scope of an endpoint; undefined without an idempotency store. Endpoints of one scope share one store. */
 export function idempotencyScopeOf({ attributes }: Endpoint): string | undefined {
   return attributes[atMostOnceAttribute];
 }
@@ -37,7 +37,7 @@ export class CallIdentity {
   }
 
   /**
-   * @param mayHaveRun - whether an earlier attempt may have been executed. A retry at the same instance then carries
+   * @param mayHaveRun - whether an earlier attempt may have been executed. If so, a retry at the same instance carries
    * the epoch of the earlier attempt. If the instance has restarted, the new process sees the old epoch and rejects
    * the retry.
    * @see [C3.6](../../docs/guarantees.md#c3-6)

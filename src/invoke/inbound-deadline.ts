@@ -4,8 +4,8 @@ import type { InboundRequest } from '../core/inbound-request.js';
 import { minAttemptMs, type CallDeadline } from './call-deadline.js';
 
 /**
- * Each service shortens the deadline that it passes on by this time, in ms. Services that call each other in a cycle
- * therefore stop.
+ * Each service shortens the deadline that it passes on by this time, in ms. An endless chain of services that call each
+ * other therefore ends.
  */
 const perHopMs = 1;
 

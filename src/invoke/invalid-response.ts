@@ -1,7 +1,7 @@
 import type { Stage } from '../core/outcome.js';
 import { codeOf } from './error-code.js';
 
-/** undici's errors after unsolicited 100 and 101 responses have no code. */
+/** undici's errors after unsolicited 100 and 101 responses have no code of their own, so the messages are matched. */
 const unsolicitedResponse = /^bad (response|upgrade)$/;
 /** HTTP/2 errors that malformed frames or headers of the endpoint cause. */
 const malformedStream =

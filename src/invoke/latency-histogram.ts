@@ -1,6 +1,6 @@
 const generationMs = 10_000;
 const minSamples = 10;
-// Bucket 0 holds latencies below 4 ms. Each further bucket is 19 % wide (factor 2^¼), up to 2^16 ms.
+// Bucket 0 counts latencies below 4 ms. The upper edge of each further bucket is 19 % higher (factor 2^¼), to 2^16 ms.
 const bucketCount = 57;
 const firstBucketMs = 4;
 

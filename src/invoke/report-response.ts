@@ -36,7 +36,7 @@ export function reportResponse(
   if (load !== undefined) health.loadReported(candidate, load, now);
 }
 
-/** If two endpoints fail one call, the call may be the cause, so the second failure counts against no endpoint. */
+/** Whether an attempt got a failure response. A second one in the same call may be the fault of the call itself. */
 export function isFailureResponse({ stage, code }: Outcome): boolean {
   return stage === 'answered' && isFailureStatus(Number(code));
 }

@@ -38,7 +38,7 @@ export function isBodyError(body: unknown, error: unknown): boolean {
   return body.errored === null && (code === 'UND_ERR_ABORTED' || code === 'ERR_STREAM_PREMATURE_CLOSE');
 }
 
-/** Whether an unfinished upload waits for the program. Otherwise the upload waits for the connection. */
+/** Whether an unfinished upload waits for the program. If false, the upload waits for the connection. */
 export function isAwaitingBody(body: unknown): boolean {
   if (body instanceof ErrorTrackingIterable) return body.isReading;
   // undici pauses a stream while the connection is full.

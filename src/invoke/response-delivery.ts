@@ -176,7 +176,7 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
     context.health.attemptHeld(candidate);
     this.accept(attempt, now);
     this.#hasDeliveredHeaders = true;
-    // The connection now belongs to the application. The attempt stays in flight until the socket closes.
+    // The connection now belongs to the application. For health, the attempt stays in flight until the socket closes.
     attempt.ended = true;
     const emitter = socket as { once?(event: string, listener: () => void): void } | undefined;
     if (emitter?.once) emitter.once('close', () => context.health.attemptEnded(candidate, true));
@@ -257,8 +257,8 @@ export abstract class ResponseDelivery extends FailoverCall<Attempt> implements 
   }
 
   /**
-   * Accepts the response of an attempt. The deadline of the call continues for a handler that reads the whole body.
-   * For any other handler, `totalTimeoutMs` sets a new deadline.
+   * Accepts the response of an attempt. For a handler that reads the whole body, the deadline of the call stays in
+   * force. For any other handler, `totalTimeoutMs` sets a new deadline.
    */
   #startDelivery(attempt: Attempt, now: number): void {
     const { wheel } = this.context;

@@ -4,7 +4,7 @@
  */
 export interface RetryBudget {
   deposit(now: number): void;
-  /** Reserves one retry. `spent` or `refund` must follow. Returns false if no retry is left. */
+  /** Reserves one retry. The caller must then call `spent` or `refund`. Returns false if no retry is left. */
   tryWithdraw(now: number): boolean;
   spent(now: number): void;
   refund(): void;
@@ -18,8 +18,8 @@ const windowMs = 10_000;
 const atOnceShare = 2 / 3;
 
 /**
- * In any 10 s the budget allows `reserve` retries plus `ratio` retries per first attempt. Two thirds, but at least
- * one retry, may be used at once. The rest becomes available evenly over the 10 s.
+ * In any 10 s the budget allows `reserve` retries plus `ratio` retries per first attempt. Two thirds of these retries,
+ * but at least one, may be used at once. The rest becomes available evenly over the 10 s.
  * @see [C4.1](../../docs/guarantees.md#c4-1)
  * @see [Finagle `RetryBudget`](https://twitter.github.io/finagle/guide/Clients.html#retries)
  */
@@ -31,8 +31,8 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   let firstSum = 0;
   let retrySum = 0;
   let reserved = 0;
-  // Retries that count against `atOnce`. The number falls evenly with time, and also when fewer retries are allowed.
-  // If only time counted, a service whose load falls would wait much longer than 10 s for a retry.
+  // Number of retries that count against `atOnce`. Falls evenly with time, and whenever the allowed number falls. If it
+  // fell only with time, a service whose load falls would wait much longer than 10 s for a retry.
   let burst = 0;
   let burstAt = 0;
   let lastTotal = 0;
@@ -98,5 +98,5 @@ export function retryBudget(ratio: number, reserve: number): RetryBudget {
   };
 }
 
-/** Exceeds the rounding errors of the refill, which could otherwise withhold a whole retry. */
+/** Larger than the rounding errors of the refill. Without this addend, such an error could withhold a whole retry. */
 const rounding = 1e-9;

@@ -23,8 +23,8 @@ export interface CallFacts {
   readonly isReplayable: boolean;
   readonly retries: RetrySettings | undefined;
   /**
-   * A call that upgrades the connection makes no second attempt, because a second upgraded connection would stay open
-   * unused.
+   * Whether the call upgrades the connection. While its request is in flight, no second request is sent, because a
+   * second upgraded connection would stay open unused.
    */
   readonly isUpgrade: boolean;
   readonly attemptCount: number;
@@ -92,8 +92,8 @@ export type CallAction =
    */
   | { readonly do: 'join'; readonly replaces?: number }
   /**
-   * Abandons the attempts in flight, none of which was sent, and starts the next attempt, after `afterMs` ms if
-   * given.
+   * Starts the next attempt, at once or after `afterMs` ms if given. Decided only while no other attempt of the call is
+   * in flight.
    */
   | { readonly do: 'send'; readonly afterMs?: number }
   /**

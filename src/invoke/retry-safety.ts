@@ -2,8 +2,8 @@ import type { CallKind } from '../core/idempotency.js';
 import type { Stage } from '../core/outcome.js';
 
 /**
- * `free`: without the retry budget, because the request was not sent. `budget`: if the retry budget allows. `never`:
- * the call might run twice, or its body cannot be sent twice.
+ * `free`: a retry needs no retry budget, because the request was not sent. `budget`: a retry needs the retry budget.
+ * `never`: no retry is allowed, because the call might run twice, or its body cannot be sent twice.
  */
 export type Retryability = 'free' | 'budget' | 'never';
 
@@ -34,7 +34,7 @@ export interface SingleSendFacts {
 }
 
 /**
- * Whether at most one request of the call may be sent. Several attempts may wait for a connection. The first attempt
+ * Whether a call must not send two requests at once. Several attempts may wait for a connection. The first attempt
  * that gets a connection is sent, and the other attempts are cancelled.
  */
 export function mustSendOnce({ kind, isReplayable, retries, isUpgrade }: SingleSendFacts): boolean {

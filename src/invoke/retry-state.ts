@@ -99,8 +99,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Called when the endpoint closed the connection gracefully, or did not process the request. The attempt does not
-   * count against `retries.max`. The next attempt may use the same endpoint on another connection.
+   * Called after a failure whose retry is free; see `FreeRetries`. The failed attempt does not count against
+   * `retries.max`. The next attempt may use the same endpoint on another connection.
    */
   allowMove(endpoint: string): void {
     this.moves++;
@@ -140,8 +140,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether a start of the service has replaced the endpoints of all attempts that were sent. One attempt per call is
-   * then free. @see [C4.1](../../docs/guarantees.md#c4-1)
+   * Whether a start of the service has replaced the endpoints of all attempts that were sent. If so, one attempt per
+   * call is free. @see [C4.1](../../docs/guarantees.md#c4-1)
    */
   isFreeAfterStart(
     sent: readonly { readonly candidate: ConnectedCandidate; readonly sentAt: number }[],
@@ -159,7 +159,7 @@ export class RetryState extends AttemptLog {
     this.#hasFreeSend = true;
   }
 
-  /** The caller must then call `spent` or `refund` of the budget. */
+  /** Reserves one retry. The caller must then call `spent` or `refund` of the budget. Returns false if none is left. */
   tryReserve(now: number): boolean {
     return this.call.budget.tryWithdraw(now);
   }
@@ -261,8 +261,8 @@ export class RetryState extends AttemptLog {
 
   /**
    * Waits for a change of the service, after which all endpoints may be tried again. Waits only for a call with
-   * `waitForReady`, or if only the idempotency store that may have recorded the call can respond. A call that may
-   * have run must also be repeatable.
+   * `waitForReady`, or if only the idempotency store that may have recorded the call can respond. A call that may have
+   * run waits only if it can be repeated.
    * @throws {@link ClerkError} the error that ends any other call
    * @see [C2.8](../../docs/guarantees.md#c2-8)
    */
@@ -300,7 +300,7 @@ export class RetryState extends AttemptLog {
     if (this.call.deadlineAt - now < minAttemptMs) throw deadlineError(this);
     this.#hasFreeSend ||= this.execution !== 'none';
     this.#tried.delete(candidate.endpoint.id);
-    // The instance may have registered again meanwhile, which replaces its candidate. A picker with one fixed
+    // If the instance has registered again since, the picker returns the new candidate. A picker with one fixed
     // endpoint returns no alternative.
     return this.picker.pickAlternative(now, this.constraints, this.#tried) ?? candidate;
   }
@@ -362,8 +362,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Allows a second attempt at endpoints whose attempt timed out, and at the last endpoint. The last attempt may have
-   * failed only because an idle connection broke. Returns whether an endpoint may be tried again.
+   * Allows a second attempt at endpoints whose attempt timed out, and at the endpoint of the last attempt. The last
+   * attempt may have failed only because an idle connection broke. Returns whether an endpoint may be tried again.
    */
   #reconsiderTried(): boolean {
     const last = this.outcomes.at(-1);
@@ -387,8 +387,8 @@ export class RetryState extends AttemptLog {
   }
 
   /**
-   * Whether a start of the service may help. A start may help if no endpoint accepted the request, or if the
-   * connection was lost and no endpoint is left. In the latter case, the registry may have ended a faulty process.
+   * Whether a start of the service may help. A start may help if the request of the last attempt was not sent, or if
+   * its connection was lost and no endpoint is left. In the latter case, the registry may have ended a faulty process.
    */
   #mayStart(now: number, constraints: PickConstraints): boolean {
     if (this.#lastStage === 'sent')

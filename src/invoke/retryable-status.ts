@@ -12,8 +12,8 @@ export function isFailureStatus(statusCode: number): boolean {
  * Whether a retry at another endpoint may replace the response.
  *
  * @param statuses - statuses for which the call is retried; undefined while retries are switched off
- * @param isDoubted - whether the endpoint has failed several calls in a row. Its failures may then be its own fault, so each
- *   failure status is retried
+ * @param isDoubted - whether the endpoint may be at fault for its failure responses, for example after two of them in
+ *   a row. If so, each failure status is retryable.
  */
 export function isRetryableStatus(
   statusCode: number,

@@ -8,7 +8,7 @@ export interface TimerEntry {
   previous: TimerEntry | undefined;
   next: TimerEntry | undefined;
   expire(now: number): void;
-  /** Called by {@link TimerWheel.abortAll} in place of `expire`. A call must then end with `error`. */
+  /** Called by {@link TimerWheel.abortAll} in place of `expire`. If the entry is a call, it must end with `error`. */
   abort(error: Error): void;
 }
 
@@ -21,7 +21,7 @@ const stallCheckMs = 20;
  * timeouts.
  */
 const maxStallChecks = 64;
-/** A timer that is overdue by this time, in ms, was a fake timer of a test runner, and never fires. */
+/** A timer that is overdue by more than this time, in ms, counts as a fake timer of a test runner. It never fires. */
 const lostTimerMs = 1_000;
 
 class SlotHead implements TimerEntry {
@@ -150,7 +150,7 @@ export class TimerWheel {
       this.#nextDueAt = Infinity;
       return;
     }
-    // The entry for which the timer was set may have been cleared.
+    // The entry for which the timer was set may have been cleared, so find the next entry.
     if (this.#nextDueAt <= now) this.#nextDueAt = this.#nextOccupiedTick() * tickMs;
     if (this.#nextDueAt > now) {
       this.#arm();

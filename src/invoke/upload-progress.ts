@@ -1,9 +1,9 @@
 /**
- * Minimum time without progress after which an upload is late, in ms. A connection takes the bytes in portions, with
- * pauses.
+ * An upload is late only after at least this time without progress, in ms. The time is long, because a connection takes
+ * the bytes in portions, with pauses.
  */
 const maxPauseMs = 1_000;
-/** Minimum pause between two parts, in ms. After a shorter time, the connection was not full. */
+/** Minimum time between two parts that counts as a pause, in ms. A shorter time does not show a full connection. */
 const minPauseMs = 20;
 /** Maximum time, in ms, that the peer gets to read the bytes in the buffers of the connection. */
 const maxDrainMs = 10_000;
@@ -26,8 +26,8 @@ export class UploadProgress {
   #drainMs = 0;
 
   /**
-   * @param isInMemory - whether the whole body is available at once. Otherwise the pauses may come from the source of
-   * the body, and show nothing about the connection.
+   * @param isInMemory - whether the whole body is available at once. If not, the pauses may come from the source of the
+   * body, and show nothing about the connection.
    */
   constructor(
     readonly isInMemory: boolean,
@@ -36,14 +36,14 @@ export class UploadProgress {
     this.#lastProgressAt = now;
   }
 
-  /** undici does not report the parts of a stream over HTTP/2. */
+  /** Whether undici has reported a part of the body. undici does not report the parts of a stream over HTTP/2. */
   get isReported(): boolean {
     return this.#offeredBytes > 0;
   }
 
   /**
-   * Called when a part of the body is offered to the connection, which has taken all earlier parts. Returns whether
-   * the connection was full before, so that the peer has read bytes.
+   * Called when a part of the body is offered to the connection, which has taken all earlier parts. Returns whether the
+   * connection was full since the last part. If so, the peer has read bytes.
    */
   onOffered(bytes: number, now: number): boolean {
     const takenBytes = this.#offeredBytes;
@@ -51,7 +51,7 @@ export class UploadProgress {
     return this.#onProgress(takenBytes, now);
   }
 
-  /** Called when the connection has taken the whole request. Returns whether the connection was full before. */
+  /** Called when the connection has taken the whole request. Returns whether the connection was full until now. */
   onComplete(now: number): boolean {
     this.isComplete = true;
     const wasFull = this.#onProgress(this.#offeredBytes, now);

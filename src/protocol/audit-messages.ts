@@ -19,8 +19,8 @@ export type AuditDetail = string | number | boolean | readonly string[];
 /** One line of the audit log. No field contains a secret. */
 export interface AuditLine {
   /**
-   * Sequence number. Increases with each line, and is never used twice, even after a restore. Numbers are missing after
-   * a `gap` line and before a `start` line.
+   * Sequence number. Increases with each line, and is never used twice, even after a restore. Numbers may be missing
+   * before a `gap` line and before a `start` line.
    */
   readonly seq: number;
   /** Wall-clock time, as ISO 8601. */
@@ -44,7 +44,10 @@ export interface AuditLine {
   readonly from?: string;
   /** The right that the operation needs. */
   readonly right?: string;
-  /** The rule that gives the right to the principal, such as `/shop: ../web/* on orders`. */
+  /**
+   * What gives the right to the principal: a grant as `<directory>: <principal> on <path>`, or `own name`, `token` or
+   * `former key`.
+   */
   readonly by?: string;
   /** `ok`, or the code of the error. */
   readonly result?: string;
@@ -66,7 +69,7 @@ export interface AuditRequest {
   readonly since?: string;
   /** Only lines of this principal. */
   readonly principal?: string;
-  /** Only lines whose names are this name, or names below it. */
+  /** Only lines whose `names` contain this name, or a name below it. */
   readonly name?: string;
   /** The page begins after this position: `next` of the previous page, or the `seq` of a line. */
   readonly after?: string;

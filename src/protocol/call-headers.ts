@@ -1,6 +1,6 @@
 /**
- * Clients add headers to calls, and services add headers to responses. A client and a service must work without these
- * headers, because the peer may not use this library.
+ * Headers that clients add to calls, and headers that services add to responses. A client and a service must work
+ * without these headers, because the peer may not use this library.
  */
 import type { TransportRequest } from '../core/transport.js';
 
@@ -26,7 +26,7 @@ export const callHeaders = Object.freeze({
    */
   idempotencyKey: 'idempotency-key',
   /**
-   * Instance that must run the call: `<instance id> <epoch>`, then the incarnation of the registry if it is known.
+   * Instance that must run the call: `<instance id> <epoch>`, followed by the incarnation of the registry if known.
    *
    * @see [C3.7](../../docs/guarantees.md#c3-7)
    */
@@ -50,7 +50,7 @@ export const responseHeaders = Object.freeze({
   load: 'endpoint-load-metrics',
 } as const);
 
-/** The `user-agent` of health probes, which a service does not count as calls. */
+/** The `user-agent` of health probes. A service does not count probes as calls. */
 export const probeUserAgent = 'binding-clerk (probe)';
 
 /** The creation time in ms since 1970, a `-`, and 128 random bits in hexadecimal. */
@@ -93,7 +93,7 @@ export function replaceHeaders(request: TransportRequest, headers: unknown): Tra
   return request.withHeaders?.(headers) ?? { ...request, headers };
 }
 
-/** Returns a flat list. undici reads a list faster than a record, and the list needs no dictionary for each request. */
+/** Returns a flat list. undici reads a list faster than a record, and a list is created without a dictionary. */
 function overrideHeaders(headers: unknown, pairs: HeaderPairs): unknown {
   const list: unknown[] = [];
   for (const [name, value] of pairs) list.push(name, value);

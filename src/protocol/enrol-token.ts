@@ -7,7 +7,7 @@ const pattern = /^clerk_token_[A-Za-z0-9_-]{42}[AEIMQUYcgkosw048]$/;
 
 export const enrolTokenTtl = Object.freeze({ minMs: 1_000, defaultMs: 600_000, maxMs: 86_400_000 });
 
-/** Creates a token with which one key of one principal can be enrolled, once. */
+/** Creates a token that enrols one key of one principal, once. */
 export function createEnrolToken({ randomHex }: Pick<Hashing, 'randomHex'>): string {
   return prefix + Buffer.from(randomHex(32), 'hex').toString('base64url');
 }

@@ -11,7 +11,7 @@ export interface TokenEnrolRequest {
   readonly token: string;
 }
 
-/** Enrols a key of one launched instance. The ticket stays valid for the registration. */
+/** Enrols a key of one launched instance. The instance registers with the same ticket afterwards. */
 export interface LaunchEnrolRequest {
   readonly name: string;
   readonly instance: string;
@@ -19,7 +19,7 @@ export interface LaunchEnrolRequest {
   readonly ticket: string;
 }
 
-/** Sent on a connection of the old key. */
+/** Enrols the next key of a principal. Sent on a connection that has proved the former key. */
 export interface RotationRequest {
   readonly name: string;
   readonly rotate: {
@@ -34,7 +34,7 @@ export interface EnrolResponse {
   readonly name: string;
   /** The enrolled key. */
   readonly key: KeyPin;
-  /** Present keys of the registry. */
+  /** The keys of the registry that clients must accept, the present key first. */
   readonly registryKeys: readonly KeyPin[];
   /** After a rotation: time until the old key becomes invalid, in ms. */
   readonly retiresInMs?: number;
@@ -179,10 +179,10 @@ export interface AccessExplainRequest {
 export interface AccessExplainResponse {
   /** Whether the principal has the right. */
   readonly allowed: boolean;
-  /** The rights and groups that decided. */
+  /** The entry and the groups that give the right, or a statement that no entry gives it, as text for an operator. */
   readonly reason: string;
   /** The entry that allows the access. A principal may read and advertise its own name without an entry. */
   readonly entry?: AccessEntry;
-  /** Groups from the entry to the principal. */
+  /** Nested groups, from the group in the entry to the group of the principal. Absent without `entry`. */
   readonly groups?: readonly string[];
 }

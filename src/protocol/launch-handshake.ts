@@ -1,9 +1,9 @@
-import { quote } from '../core/describe-value.js';
+import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
 import { isName } from '../core/name.js';
 import type { LaunchHandshake } from './launch-messages.js';
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` when the text is not a handshake */
+/** @throws {@link ClerkError} `CONFIG_INVALID` when the text is not the line that a launcher writes */
 export function parseHandshake(text: string): LaunchHandshake {
   let raw: unknown;
   try {
@@ -12,13 +12,15 @@ export function parseHandshake(text: string): LaunchHandshake {
     throw handshakeError('the line is not valid JSON');
   }
   const fields = (typeof raw === 'object' && raw !== null ? raw : {}) as Partial<Record<string, unknown>>;
-  if (fields.v !== 1) throw handshakeError(`its version must be 1; got ${quote(fields.v)}`);
-  if (!isName(fields.name)) throw handshakeError('its name is missing or invalid');
+  if (fields.v !== 1)
+    throw handshakeError(`its field 'v', the version, must be 1; got ${describeValue(fields.v)}`);
+  if (!isName(fields.name)) throw handshakeError("its field 'name' must be the name of a service");
   if (!Array.isArray(fields.registry) || !fields.registry.every((url) => typeof url === 'string'))
-    throw handshakeError('its list of registry addresses is missing');
+    throw handshakeError("its field 'registry' must be a list of registry addresses");
   for (const key of ['instance', 'ticket', 'registryKey'])
-    if (typeof fields[key] !== 'string' || fields[key] === '') throw handshakeError(`its ${key} is missing`);
-  if (!Number.isSafeInteger(fields.epoch)) throw handshakeError('its epoch is missing');
+    if (typeof fields[key] !== 'string' || fields[key] === '')
+      throw handshakeError(`its field '${key}' must be a text that is not empty`);
+  if (!Number.isSafeInteger(fields.epoch)) throw handshakeError("its field 'epoch' must be an integer");
   return raw as LaunchHandshake;
 }
 
@@ -26,6 +28,6 @@ export function parseHandshake(text: string): LaunchHandshake {
 function handshakeError(why: string): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
-    `CLERK_LAUNCHED is set, but the line on standard input is not a launch handshake: ${why}; unset CLERK_LAUNCHED if no launcher started this process`,
+    `CLERK_LAUNCHED is set, but the line on standard input is not the JSON that a launcher writes: ${why}; unset CLERK_LAUNCHED if no launcher started this process`,
   );
 }

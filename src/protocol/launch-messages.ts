@@ -3,7 +3,7 @@ import type { EndpointMessage } from './lookup-messages.js';
 /** Starts a service that has no endpoints. The registry responds when the service can be called. */
 export interface LaunchRequest {
   readonly name: string;
-  /** Maximum time until the registry responds, in ms. A start that is unfinished by then continues. */
+  /** Maximum time until the registry responds, in ms. A start that takes longer continues after the response. */
   readonly waitMs?: number;
 }
 
@@ -26,8 +26,8 @@ export interface StopRequest {
 export interface ResetRequest {
   readonly name: string;
   /**
-   * Whether running instances are replaced one by one, each after its calls have ended. Default false: all instances are
-   * stopped first.
+   * Whether running instances are replaced one by one, each after its calls have ended. Default false: all instances
+   * are stopped before new ones start.
    */
   readonly rolling?: boolean;
 }
@@ -47,7 +47,8 @@ export interface LaunchHandshake {
   readonly epoch: number;
   readonly ticket: string;
   /**
-   * Open registry: the secret from which the registry computes its `launchProof`. Secured registry: the pin of its key.
+   * From an open registry: the secret from which the registry computes its `launchProof`. From a secured registry: the
+   * pin of the key of the registry.
    */
   readonly registryKey: string;
 }

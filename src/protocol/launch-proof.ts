@@ -8,9 +8,9 @@ export interface Hashing {
 }
 
 /**
- * Returns the text that proves to a launched service that the registry belongs to its launcher. Launcher, registry and
- * service share two one-time secrets of 32 random bytes: `registryKey`, and the ticket that the service sends. @see
- * [T9](../../docs/background.md#t9)
+ * Returns the text with which a registry proves to a launched service that it is the registry of the launcher. Only the
+ * launcher, this registry and the service know `registryKey`, a one-time secret of 32 random bytes. The registry sends
+ * the text in response to the ticket, the other one-time secret. @see [T9](../../docs/background.md#t9)
  */
 export function launchProof(hashing: Hashing, registryKey: string, name: string, epoch: number): string {
   return hashing.sha256(`binding-clerk proof v1\n${registryKey}\n${name}\n${String(epoch)}`);

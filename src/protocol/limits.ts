@@ -9,7 +9,7 @@ export const limits = Object.freeze({
   maxLeaseMs: 7 * 24 * 3_600_000,
   defaultPort: 4711,
   defaultLeaseMs: 10_000,
-  /** A lookup guarantees its result for this time by default. */
+  /** Default of the time for which a lookup guarantees its result. */
   defaultGuaranteedMs: 5_000,
   /** A client without a watch may use a lookup result for this time. */
   lookupTtlMs: 5_000,
@@ -18,7 +18,7 @@ export const limits = Object.freeze({
   maxManifestNameLength: 63,
   /** Maximum number of endpoints of one service. */
   maxEndpoints: 10_000,
-  /** Maximum number of services, links and directories that one principal has created. */
+  /** Maximum number of services, links and directories that one principal has created and that still exist. */
   maxNamesPerPrincipal: 100_000,
   /**
    * Maximum number of registrations of one principal. Without authentication, all loopback addresses together are one
@@ -32,7 +32,7 @@ export const limits = Object.freeze({
   maxGuaranteedMs: 3_600_000,
   /** Maximum size of the JSON of one endpoint, including its attributes, in bytes. */
   maxEndpointBytes: 8 * 1024,
-  /** An entry counts as one more name for each of these units of its JSON, in bytes. */
+  /** For each such number of bytes in its JSON, an entry counts as one additional name in the limit of its creator. */
   bytesPerName: 1024,
   /** Maximum size of the JSON of a service with its launch parameters, in bytes. */
   maxEntryBytes: 8 * 1024,
@@ -47,11 +47,11 @@ export const limits = Object.freeze({
   maxWatches: 64,
   /** Maximum number of names and globs of one watch. */
   maxGlobs: 10_000,
-  /** Maximum number of globs with wildcards of one watch. Each changed name is matched with each of these globs. */
+  /** Maximum number of globs of one watch that have wildcards. Each changed name is matched with each such glob. */
   maxWildcardGlobs: 1_000,
-  /** Maximum length of the names and globs of all watches of one principal together. */
+  /** Maximum number of characters in the names and globs of all watches of one principal together. */
   maxGlobBytes: 16 * 2 ** 20,
-  /** Maximum length of the names and globs of all watches of all principals together. */
+  /** Maximum number of characters in the names and globs of all watches of all principals together. */
   maxGlobBytesOfAll: 128 * 2 ** 20,
   /**
    * Maximum number of events in the queue of a watch. If the queue is full, the client receives `resync` and a new
@@ -74,7 +74,7 @@ export const limits = Object.freeze({
   maxStoredReports: 10_000,
   /** Maximum number of stored endpoint reports of all principals together. */
   maxStoredReportsOfAll: 100_000,
-  /** An endpoint report is stored for this time after the last message with the report. */
+  /** An endpoint report is stored for this time after the last request that contains the report. */
   reportTtlMs: 10_000,
   /** Maximum number of ended instances whose last epochs are stored, of all principals together. */
   maxFences: 100_000,
@@ -84,5 +84,5 @@ export const limits = Object.freeze({
 });
 
 export const defaultRegistryUrl = `http://127.0.0.1:${String(limits.defaultPort)}`;
-/** Default for a program that has an identity or the key of a registry. */
+/** Default registry address of a program that has an identity or the key of a registry. */
 export const defaultSecuredRegistryUrl = `https://127.0.0.1:${String(limits.defaultPort)}`;

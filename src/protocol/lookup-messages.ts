@@ -1,5 +1,5 @@
 /**
- * JSON messages between clerks, services, the command line and the registry. Messages contain durations and never
+ * JSON messages between clerks, services, the command line and the registry. These messages contain durations and never
  * instants, because the clocks of hosts differ. A revision is a decimal string that grows with every durable change,
  * and may exceed the safe integers of JavaScript. Revisions are comparable only within one incarnation.
  *
@@ -21,7 +21,7 @@ export interface EndpointMessage {
   readonly addresses: readonly AddressString[];
   /** The elements of `addresses` that the service found on its network interfaces. Absent if there is none. */
   readonly enumeratedAddresses?: readonly AddressString[];
-  /** Whether the endpoint names its instance when a client asks. Absent when false. */
+  /** Whether the endpoint answers an instance check with its instance id. Absent when false. */
   readonly namesInstance?: boolean;
   /** Name of the host; null when unknown. */
   readonly host: string | null;
@@ -31,7 +31,7 @@ export interface EndpointMessage {
   readonly zone: string | null;
   /** Semver version of the service; null when unknown. */
   readonly version: string | null;
-  /** Share of the calls, 0 to 1,000. An endpoint with weight 0 is called only when no other endpoint is available. */
+  /** Relative share of the calls, 0 to 1,000. An endpoint with 0 is called only when no other endpoint is available. */
   readonly weight: number;
   /** Attributes, by key. */
   readonly attributes: Readonly<Record<string, string>>;
@@ -44,8 +44,8 @@ export interface EndpointMessage {
   /** Time for which the endpoint stays registered without a renewal, in ms. */
   readonly leaseMs: number;
   /**
-   * `starting`: the endpoint has not accepted a connection yet. Lookups list such an endpoint only in the field
-   * `starting`.
+   * `starting`: the endpoint has not accepted a connection yet. A lookup lists such an endpoint in the field `starting`
+   * of the response, and not in `endpoints`.
    */
   readonly state: 'up' | 'draining' | 'suspect' | 'starting';
   /** The load that the endpoint reported with its last renewal. Present only in results of lookups. */
@@ -63,8 +63,8 @@ export interface ResolveResponse {
   /** The entries on the path to the name. */
   readonly path: readonly ResolutionStep[];
   /**
-   * Whether the client may have to look up names below the canonical name of a service. `false`: there is no such name
-   * that the client may know of. Absent for a directory or group.
+   * Whether names may exist below the canonical name of a service, so that the client must look up a longer name.
+   * `false`: no name below exists that the client may know of. Absent for a directory or group.
    */
   readonly namesBelow?: boolean;
   /** The endpoints of the service that accept connections. */
@@ -91,7 +91,7 @@ export interface ResolveResponse {
   /** Decimal number that grows with every change of this incarnation. */
   readonly revision: string;
   /**
-   * Proof that the registry has stated the revision. Clients return `<incarnation>:<revision>:<mark>` in the header
+   * Proof that the registry has issued the revision. Clients return `<incarnation>:<revision>:<mark>` in the header
    * `clerk-position`. Empty while the registry cannot save changes.
    */
   readonly mark?: string;
@@ -107,8 +107,8 @@ export interface ResolveResponse {
    */
   readonly ageMs?: number;
   /**
-   * Whether the server could not reach the database that it shares with other servers for more than 1 s. All guarantees
-   * of the response are then 0. Absent when false.
+   * Whether the server has not reached the database that it shares with other servers for more than 1 s. In this case,
+   * all guarantees of the response are 0. Absent when false.
    */
   readonly stale?: true;
 }

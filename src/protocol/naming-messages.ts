@@ -3,9 +3,9 @@ import type { AccessEntry, GroupRequest } from './identity-messages.js';
 
 /** How a launcher starts a service. */
 export interface LaunchRule {
-  /** Name of the manifest, as its file without the extension. */
+  /** Name of the manifest: the name of its file without the extension. */
   readonly manifest: string;
-  /** Values of the parameters of the manifest, by parameter. */
+  /** Values of the parameters of the manifest, by name of the parameter. */
   readonly params?: Readonly<Record<string, string | number>>;
 }
 
@@ -86,10 +86,10 @@ export interface RemoveRequest extends ChangeScheduling {
   readonly force?: boolean;
 }
 
-/** Cancels the scheduled change of an entry. The entry then stays unchanged. */
+/** Cancels the scheduled change of an entry, which then keeps its present value. */
 export interface CancelRequest {
   readonly name: string;
-  /** Whether to cancel the changes of all entries below it too. Default false. */
+  /** Whether to cancel the changes of all entries below the entry too. Default false. */
   readonly recursive?: boolean;
 }
 
@@ -144,9 +144,9 @@ export interface AccessLine extends AccessEntry {
   readonly kind: 'access';
 }
 
-/** Query of an import. Each key is `true` or `false`; default false. */
+/** Query of an import. The value of each parameter is `true` or `false`; default false. */
 export interface ImportOptions {
-  /** Whether only to return the difference that the import would make. */
+  /** Whether to return only the difference that the import would make. */
   readonly dryRun?: boolean;
   /**
    * Whether changes during a guarantee are scheduled. All changes and removals of present entries then apply together,
@@ -154,8 +154,8 @@ export interface ImportOptions {
    */
   readonly whenExpired?: boolean;
   /**
-   * Whether to remove the services, links and directories that no line names and the caller may change. A service with
-   * endpoints loses its definition and keeps its endpoints. Links that moves have left stay.
+   * Whether to remove the services, links and directories that no line names and that the caller may change. A service
+   * with endpoints loses its definition and keeps its endpoints. Links that a move has left are not removed.
    */
   readonly prune?: boolean;
 }
@@ -172,7 +172,10 @@ export interface ImportDifference {
   readonly appliesInMs?: number;
 }
 
-/** The result of an import, which applies all lines or none. Each entry is in one of the lists. */
+/**
+ * The result of an import, which applies all lines or none. Each entry is in one of the lists `added`, `changed`,
+ * `removed`, `unchanged` and `waiting`.
+ */
 export interface ImportResponse {
   /** Number of lines. */
   readonly entries: number;
@@ -186,10 +189,10 @@ export interface ImportResponse {
   readonly added: readonly ImportDifference[];
   /** Entries that have other values. */
   readonly changed: readonly ImportDifference[];
-  /** Entries that no line names, with `prune`. */
+  /** Entries that `prune` removes, because no line names them. */
   readonly removed: readonly ImportDifference[];
   /** Entries that already have the values of their lines. */
   readonly unchanged: readonly ImportDifference[];
-  /** Changes and removals that are scheduled. */
+  /** Changes and removals that are scheduled. With `dryRun`, those that must wait for the end of a guarantee. */
   readonly waiting: readonly ImportDifference[];
 }

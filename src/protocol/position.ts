@@ -2,8 +2,8 @@
  * A position in the changes of a registry: `<incarnation>:<revision>:<mark>`. A position is also the id of the events
  * of a watch. The mark proves that the registry created the position.
  *
- * Each response has the current position in this header. Each request has the last position that the client has seen.
- * Several positions are separated by commas.
+ * Each response has the current position in this header. Each request has the last position that the client has seen,
+ * or, separated by a comma, the last positions of two incarnations.
  *
  * @see [A24](../../docs/guarantees.md#a24)
  */
@@ -14,7 +14,7 @@ export interface Position {
   readonly revision: string;
 }
 
-/** Returns undefined for any other text. The mark may be missing. */
+/** Returns undefined for a text in another form. The mark may be missing. */
 export function parsePosition(text: string): Position | undefined {
   const match = /^([^:]*):([0-9]{1,64})(?::[\x21-\x7e]{0,128})?$/.exec(text);
   return match === null ? undefined : { incarnation: match[1] as string, revision: match[2] as string };

@@ -3,7 +3,7 @@ import type { CallActivity } from '../core/call-activity.js';
 import type { Load } from '../core/load-report.js';
 import type { HealthReport } from '../core/registry.js';
 
-/** Registers an endpoint, or changes its registration. Also defines a missing service. */
+/** Registers an endpoint, or changes its registration. Creates an implicit service if the service does not exist. */
 export interface RegisterRequest {
   readonly name: string;
   /** Instance id, never reused for another instance; 1 to 128 printable ASCII characters without spaces. */
@@ -20,7 +20,7 @@ export interface RegisterRequest {
   readonly leaseMs?: number;
   /** The elements of `addresses` that the service found on its network interfaces. Default: none. */
   readonly enumeratedAddresses?: readonly AddressString[];
-  /** Whether the endpoint names its instance when a client asks. Default false. */
+  /** Whether the endpoint answers an instance check with its instance id. Default false. */
   readonly namesInstance?: boolean;
   /** Whether renewals will state `servedAgoMs`. Default false. */
   readonly countsCalls?: boolean;

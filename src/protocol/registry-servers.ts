@@ -2,7 +2,7 @@
 
 /** The service whose endpoints are the servers of the registry. Only the servers themselves register there. */
 export const registryServersName = '/clerk/registry';
-/** The parent of {@link registryServersName}, which must lead nowhere else. */
+/** The directory of {@link registryServersName}. It cannot be a link, which could lead clients to other servers. */
 export const registryDirectory = '/clerk';
 
 /**
@@ -11,7 +11,7 @@ export const registryDirectory = '/clerk';
  */
 export const serversHeader = 'clerk-servers';
 
-/** What each response of a server states of the list of servers. */
+/** What each response states about the list of servers. */
 export interface ServersHeader {
   /** Identifier of the server that sends the response, as in the list. */
   readonly id: string;
@@ -22,7 +22,7 @@ export function formatServersHeader({ id, version }: ServersHeader): string {
   return `${id} ${version}`;
 }
 
-/** Returns undefined for a server that states nothing, and for an invalid text. */
+/** Returns undefined for an absent or invalid header. */
 export function parseServersHeader(text: unknown): ServersHeader | undefined {
   if (typeof text !== 'string') return undefined;
   const [, id, version] = /^([0-9a-z-]{1,64}) ([0-9a-z]{1,64})$/.exec(text) ?? [];

@@ -23,7 +23,7 @@ export function decodeResolution(response: ResolveResponse): BoundResolution {
       endpoints: Object.freeze(endpoints.map((endpoint) => decodeEndpoint(endpoint, response.incarnation))),
       starting: Array.isArray(starting) && starting.length > 0 ? starting.length : undefined,
       policy: policy ?? undefined,
-      // 0 means no guarantee. Only `ttlMs` then limits the use of the result.
+      // 0 means no guarantee. In this case, only `ttlMs` limits the use of the result.
       guaranteedMs: guaranteedMs || undefined,
       startable: launchable || undefined,
     }),
@@ -52,7 +52,7 @@ export function decodeEndpoint(
       zone: zone ?? undefined,
       version: version ?? undefined,
       incarnation: /^[0-9a-z]{1,64}$/.test(incarnation) ? incarnation : undefined,
-      // The age of the load is unknown. An endpoint sends its load every third of a lease; half a lease allows for a
+      // The age of the load is unknown. An endpoint sends its load every third of a lease. Half a lease allows for a
       // late renewal.
       load: isLoad ? { ...load, ageMs: rest.leaseMs / 2 } : undefined,
     }),

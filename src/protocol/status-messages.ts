@@ -33,7 +33,7 @@ export interface StatusResponse extends Partial<StatusTotals> {
   readonly incarnation: string;
   /** Decimal number that grows with every change of this incarnation. */
   readonly revision: string;
-  /** True while the server cannot write the store, and while the removal of expired endpoints is delayed. */
+  /** True while a part of the server does not work. */
   readonly degraded: boolean;
   /** Absent while all parts work. */
   readonly problems?: readonly StatusProblem[];

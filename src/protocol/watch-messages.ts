@@ -16,8 +16,8 @@ export interface WatchEditRequest {
 /**
  * Server-sent events of a watch: `event` is the type, `id` is `<incarnation>:<revision>:<mark>`. A snapshot begins
  * with `resync`, or with an `open` whose `resumed` is false. A snapshot ends with the next `current`. A snapshot has
- * one `put` for every existing name. If a link is itself in the list of globs, its name gets the resolution of the
- * target.
+ * one `put` for every existing name. If a glob is exactly the name of a link, the `put` of this name has the resolution
+ * of the target.
  */
 export type WatchEvent =
   | {

@@ -2,8 +2,8 @@ import type { Address } from '../core/address.js';
 
 /**
  * Chooses the address of an endpoint for new connections. The first address is used until a dial of that address fails.
- * Then the first address without a failed dial since the last connection is used. An address stays in use while its
- * dials succeed.
+ * After a failed dial, the first address whose dial has not failed since the last connection is used. An address stays
+ * in use while its dials succeed.
  */
 export class AddressChoice {
   readonly #addresses: readonly Address[];

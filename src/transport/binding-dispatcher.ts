@@ -10,7 +10,7 @@ type Interceptor = Dispatcher.DispatcherComposeInterceptor;
 /**
  * Creates a dispatcher that sends through a binding. It has no connections of its own, so `close` and `destroy` have no
  * effect.
- * @param origin - origin of a request that states no origin
+ * @param origin - origin for a request that states no origin
  */
 export function bindingDispatcher(origin: string, send: Send): Dispatcher {
   class BindingDispatcher extends undici().Dispatcher {

@@ -49,5 +49,5 @@ export function peerRefusal(
 }
 
 function addressRefused(message: string): Error {
-  return Object.assign(new Error(`${message}; no byte was sent`), { code: 'ADDRESS_REFUSED' });
+  return Object.assign(new Error(`${message}. No byte of a request was sent`), { code: 'ADDRESS_REFUSED' });
 }

@@ -168,7 +168,7 @@ export class ConnectionPool implements LimitedPool {
     return connection;
   }
 
-  /** Like `#acquire`, but prefers a new socket. At the limit, an idle connection is closed to make room for it. */
+  /** Like `#acquire`, but prefers a new socket. At the limit, closes an idle connection to make room for the socket. */
   #openNew(): PooledConnection | undefined {
     const { connections } = this.#options;
     if (this.#closed.length === 0 && this.#connections.length >= connections) this.closeIdle();
@@ -181,7 +181,7 @@ export class ConnectionPool implements LimitedPool {
       onConnected: () => {
         connection.connectedAt = clock.now();
         if (connection.isObserved) connection.bindEvents();
-        // undici has opened an uncounted socket by itself, in place of a lost socket.
+        // If the socket was not counted, undici has opened it by itself, in place of a lost socket.
         if (!connection.isCounted) sockets.reopened();
         connection.isCounted = true;
         connection.waiting.clear();
@@ -198,8 +198,8 @@ export class ConnectionPool implements LimitedPool {
 
   #onDrain(connection: PooledConnection): void {
     const next = this.#queue.first;
-    // Wait until the event 'drain' has ended. undici would write a request that it gets during the event later, outside
-    // the async context of the call.
+    // undici writes a request that it gets during the event 'drain' only later, outside the async context of the call.
+    // So wait until the event has ended.
     if (next && isObserved(next.request.body)) queueMicrotask(() => this.#release(connection));
     else this.#release(connection);
   }
@@ -209,8 +209,8 @@ export class ConnectionPool implements LimitedPool {
     connection.waiting.clear();
     const { lastHandler } = connection;
     const { clock, pipelining } = this.#options;
-    // undici opens another socket if the client still has an unwritten request. An aborted request, which undici drops
-    // only later, does not wait for that socket.
+    // undici opens another socket if the client still has an unwritten request. undici drops an aborted request only
+    // later, but such a request does not wait for the new socket.
     if (lastHandler && !connection.isEmpty) {
       if (lastHandler.hasFailed !== true || pipelining > 1) connection.startDial(lastHandler, clock);
     } else if (connection.usage !== 'busy' && remove(this.#free, connection)) {

@@ -61,7 +61,7 @@ class DispatchHandlerAdapter implements Dispatcher.DispatchHandler {
   }
 }
 
-/** undici decodes headers as Latin-1. */
+/** Encodes headers as Latin-1, because undici has decoded them as Latin-1. */
 function toRawHeaders(headers: HeaderRecord | null | undefined): Buffer[] {
   const raw: Buffer[] = [];
   for (const [name, value] of Object.entries(headers ?? {}))

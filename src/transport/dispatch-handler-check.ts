@@ -11,7 +11,7 @@ const responseMethods = ['onHeaders', 'onData', 'onComplete'] as const;
  */
 export function checkHandler(handler: unknown, request: Dispatcher.DispatchOptions): boolean {
   if (!isHandlerObject(handler)) throw invalid('handler must be an object', handler);
-  // undici checks the path before the handler. For an invalid path, the call reports its own error later.
+  // undici checks the path before the handler. If the path is invalid, the call reports this error later.
   if (typeof (request.path as unknown) !== 'string') return true;
   const isNewer = typeof handler['onRequestStart'] === 'function';
   // undici 7 requires only `onRequestStart` of the newer form. Without `onResponseError`, the handler would receive no

@@ -60,7 +60,7 @@ export function clerkDispatcher(options: ClerkDispatcherOptions): ClosableDispat
       return false;
     }
 
-    /** undici's `dns` interceptor would look up hosts under `.clerk`, which are not in DNS. */
+    /** Requests to hosts under `.clerk` bypass undici's `dns` interceptor, because these hosts are not in DNS. */
     override compose(interceptors: Interceptor[]): Dispatcher.ComposedDispatcher;
     override compose(...interceptors: Interceptor[]): Dispatcher.ComposedDispatcher;
     override compose(...given: (Interceptor | Interceptor[])[]): Dispatcher.ComposedDispatcher {

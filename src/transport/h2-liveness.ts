@@ -40,8 +40,8 @@ export function watchLiveness(
   if (!(pingMs() > 0) || (socket as Partial<TLSSocket>).alpnProtocol !== 'h2') return;
   const checkMs = pingMs() / 2;
   let { bytesRead, bytesWritten } = socket;
-  // Values of `bytesWritten` before the last two checks that found received bytes. The older value is used: the
-  // received bytes may respond to an old request, and then show nothing about later written bytes.
+  // Values of `bytesWritten` before the last two checks that found received bytes. The older value is used, because
+  // received bytes that respond to an old request show nothing about bytes that were written later.
   let [writtenBeforePrevious, writtenBeforeLast] = [bytesWritten, bytesWritten];
   let silentChecks = 0;
   const check = (): void => {

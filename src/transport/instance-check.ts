@@ -148,7 +148,7 @@ function problemOf(named: string | undefined, { address, instance }: ExpectedIns
   if (named === instance) return undefined;
   return Object.assign(
     new Error(
-      `Instance ${instance} is no longer at ${address.text}: ${
+      `Instance ${instance} did not answer at ${address.text}: ${
         named === undefined
           ? 'the program there did not state an instance id'
           : `instance ${named} answers there`

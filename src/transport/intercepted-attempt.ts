@@ -57,7 +57,7 @@ export class InterceptedAttempt {
   fail(error: Error): void {
     if (this.#ended && this.#handler.hasFailed === true) return;
     this.#ended = true;
-    // Report an error of an interceptor as such, so that the error does not count against the endpoint.
+    // Report the error of an interceptor as an interceptor error, which does not count against the endpoint.
     const { inner } = this;
     const isOfTransport = error === this.#refusal || (error === inner?.error && error !== inner.thrown);
     this.#handler.onError(isOfTransport ? error : interceptorError('An attempt interceptor failed', error));
@@ -193,7 +193,7 @@ function withoutHost(headers: unknown, host: string): unknown {
 function originError(given: string, expected: string): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
-    `An attempt interceptor must keep the origin ${expected} of its endpoint; got ${quote(given)}; an interceptor that follows redirects belongs to interceptors.call`,
+    `An attempt interceptor must keep the origin ${expected} of the endpoint; got ${quote(given)}. If the interceptor follows redirects, pass it in interceptors.call instead`,
   );
 }
 

@@ -35,7 +35,7 @@ export function globalDispatcher(): Dispatcher {
   return undici().getGlobalDispatcher();
 }
 
-/** Runs a synchronous function. Meanwhile, `dispatcher` is the global dispatcher of undici. */
+/** Runs a synchronous function. While the function runs, `dispatcher` is the global dispatcher of undici. */
 export function withGlobalDispatcher<T>(dispatcher: Pick<Dispatcher, 'dispatch'>, run: () => T): T {
   const { setGlobalDispatcher } = undici();
   const before = globalDispatcherKeys.map((key): unknown => Reflect.get(globalThis, key));

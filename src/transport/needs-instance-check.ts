@@ -5,8 +5,8 @@ import type { TransportOptions } from '../core/transport.js';
 import type { ExpectedInstance } from './instance-check.js';
 
 /**
- * Returns the instance that each new connection must name. Undefined if connections need no check: the endpoint does
- * not name its instance, or the address is a loopback address or Unix socket of this host.
+ * Returns the instance that the endpoint must name on each new connection. Returns undefined if connections need no
+ * check: either the endpoint does not name its instance, or the address is a loopback or Unix socket of this host.
  */
 export function expectedInstance(
   endpoint: Endpoint,

@@ -28,7 +28,7 @@ interface StatedFacts {
   readonly incarnation: string;
 }
 
-/** Opens HTTP/1.1 connections to the servers of a registry, which must prove one of its keys. */
+/** Opens HTTP/1.1 connections to the servers of a registry. Each server must prove one of the keys of the registry. */
 export class PinnedRegistryDialer {
   readonly #options: PinnedRegistryDialerOptions;
   readonly #sessions = new SessionCache();
@@ -48,7 +48,7 @@ export class PinnedRegistryDialer {
     if (this.#options.pins().length > 0) return;
     throw new ClerkError(
       'CONFIG_INVALID',
-      'The registry cannot prove its key, because no key of the registry is known; set the option registryKey or $CLERK_REGISTRY_KEY; if the identity file has no registryKey, its enrolment is unfinished: enroll again with a new token',
+      'The registry cannot prove its key, because no key of the registry is known. Set the option registryKey or $CLERK_REGISTRY_KEY. If you use an identity file without registryKey, its enrolment is unfinished: enroll again with a new token',
     );
   }
 

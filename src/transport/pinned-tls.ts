@@ -114,7 +114,7 @@ function tlsOptions(
 function unprovenError({ address, pins }: PinnedDialOptions, got: KeyPin | undefined): ClerkError {
   return new ClerkError(
     'ENDPOINT_UNPROVEN',
-    `${address.text} must prove the key ${pins().join(' or ') || 'of the endpoint'}; got ${got ?? 'no key'}; the request was not sent`,
+    `${address.text} must prove the key ${pins().join(' or ') || 'of the endpoint'}; got ${got ?? 'no key'}. The request was not sent`,
   );
 }
 

@@ -65,7 +65,7 @@ export class PooledConnection implements ConnectionListener {
   }
 
   /**
-   * Runs the event listeners of the socket in the async context of the last request, if `isObserved`. Otherwise the
+   * If `isObserved`, runs the event listeners of the socket in the async context of the last request. If not, the
    * listeners run in the context of the request that opened the socket.
    */
   bindEvents(): void {

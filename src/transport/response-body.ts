@@ -38,7 +38,7 @@ export class ResponseBody extends Readable {
   #isComplete = false;
   #isUsed = false;
   #pendingRead: PendingRead | undefined = undefined;
-  /** Whether the program also reads the stream during `#pendingRead`. Both reads then get all chunks. */
+  /** Whether the program also reads the stream during `#pendingRead`. If so, both reads get all chunks. */
   #isShared = false;
   /** Chunks of a completed read, kept for one tick for a program that also reads the stream. */
   #consumed: readonly Buffer[] | undefined = undefined;
@@ -201,7 +201,7 @@ export class ResponseBody extends Readable {
         reject(
           this.errored ??
             new TypeError(
-              'The response body cannot be read: it was already read, is locked or was destroyed',
+              'The response body cannot be read, because it was already read, locked or destroyed',
             ),
         );
         return;

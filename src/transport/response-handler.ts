@@ -110,7 +110,7 @@ export class ResponseHandler extends AsyncResource implements RequestHandler {
       Object.assign(this.#trailers, undici().util.parseHeaders(trailers as never));
     const body = this.#body as ResponseBody;
     body.complete();
-    // A program need not read an empty body, so the body may never close.
+    // The program may leave an empty body unread. The body then never closes, so remove the abort listener now.
     if (body.isEmpty) this.#removeAbortListener?.();
   }
 

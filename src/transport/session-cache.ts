@@ -9,8 +9,8 @@ const maxSessions = 1_000;
 
 /**
  * TLS sessions by the keys of both peers. A resumed session proves no key again, so a session is used only between the
- * two keys that its full handshake proved. Stores sessions of only one own key: the first dial with another own key
- * removes all sessions.
+ * two keys that its full handshake proved. Stores only the sessions of one key of this program: the first dial with
+ * another key removes all sessions.
  * @see [Decision 087](../../docs/decisions/087-sessions-by-key.md)
  */
 export class SessionCache {
@@ -29,7 +29,7 @@ export class SessionCache {
     return undefined;
   }
 
-  /** Ignores a session that arrives after the own key was replaced. */
+  /** Ignores a session that arrives after the key of this program was replaced. */
   set(own: KeyPin | undefined, peer: KeyPin, cached: CachedSession): void {
     if (own !== this.#own) return;
     this.#sessions.delete(peer);

@@ -81,8 +81,8 @@ export class SharedPools {
   }
 
   /**
-   * Retires a pool without other users. Resolves when a retired pool is closed, or at once for a pool with other
-   * users.
+   * Removes a user of a pool, and retires the pool if no user is left. Resolves when a retired pool is closed, or at
+   * once if the pool is not retired.
    */
   async release(shared: SharedPool, user: PoolUser): Promise<void> {
     shared.users.delete(user);

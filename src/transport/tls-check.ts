@@ -20,8 +20,8 @@ export class TlsCheck {
   }
 
   /**
-   * Whether the server at an address without TLS answers a TLS handshake. False if its answer takes more than 20 ms; a
-   * later answer is remembered. Never rejects.
+   * Whether the server at an address without TLS answers a TLS handshake. False if the answer takes more than 20 ms. A
+   * later answer is remembered for the next check. Never rejects.
    */
   async answers(address: Address): Promise<boolean> {
     if (this.#answering.has(address.text)) return true;

@@ -3,7 +3,7 @@ import { fromBuiltinRequest } from './builtin-undici.js';
 import { isAbortSignal } from '../core/abort-signal.js';
 import { toUndiciSignal, undici, withGlobalDispatcher } from './load-undici.js';
 
-/** @param isGiven - whether `dispatcher` replaces the dispatcher of an undici `Request`, which only `fetch` can read */
+/** @param isGiven - whether `dispatcher` takes precedence over the dispatcher in an undici `Request` */
 export function fetchOver(
   dispatcher: Pick<Dispatcher, 'dispatch'>,
   input: unknown,

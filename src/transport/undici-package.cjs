@@ -11,7 +11,7 @@ module.exports = {
       // undici requires its parser at the first connection, which is too late in a bundle; see `loadPackage`.
       require('undici/lib/llhttp/llhttp_simd-wasm.js');
     } catch {
-      // Another release of undici has the parser in another file.
+      // Another release of undici may have the parser in another file, so a missing file is not an error.
     }
     return undici;
   },

@@ -160,7 +160,7 @@ test('a call that is recorded waits for the instance that may have run it, and i
   dieOnce();
   const error = await clerkErrorOf(orders.json('/', { method: 'POST', timeoutMs: 2_000 }));
   expect(error).toMatchObject({ execution: 'unknown', callId: ids.at(-1) });
-  expect(error.message).toContain(`the call ${String(ids.at(-1))} may have run`);
+  expect(error.message).toContain(`the call with the id ${String(ids.at(-1))} may have run`);
 });
 
 test('ready() waits until the service is there, or for its timeout or signal', async () => {

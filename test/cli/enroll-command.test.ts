@@ -134,7 +134,7 @@ test('a used, an expired, an unknown and a foreign token are refused alike, with
     );
     expect({ code, out }).toEqual({ code: 5, out: '' });
     expect(err).toMatch(
-      /^clerk: The enrolment was refused: the token or ticket is unknown, expired or used, [^\n]*\n {2}Ask an operator for a new token: clerk token NAME; the enrollment in \S+ is unfinished: repeat the command with the new token, or delete the file\n$/,
+      /^clerk: The enrolment was refused: the token or ticket is unknown, expired or used, [^\n]*\n {2}The enrollment in \S+ is unfinished; ask an operator for a new token \(clerk token NAME\) and repeat the command with the new token, or delete the file\n$/,
     );
     expect(err).not.toContain(token);
   }

@@ -22,7 +22,7 @@ test('identity ls shows the keys of the principals that the caller administrates
   expect(await cli.run('identity ls', web)).toEqual({
     code: 0,
     out: '',
-    err: 'No key; the list contains principals on which you have the right admin\n',
+    err: 'No key; the list contains only principals on which you have the right admin\n',
   });
 });
 
@@ -64,7 +64,7 @@ test('identity revoke ends a key, says how long tickets last, and refuses what i
   });
   const after = await cli.run('ls', file);
   expect(after.code).toBe(5);
-  expect(after.err).toContain(`The registry does not accept the key in ${file}; the key was revoked`);
+  expect(after.err).toContain(`The registry does not accept the key in ${file}, because the key was revoked`);
   expect((await cli.run('identity ls /shop/web')).out).toMatch(/revoked \d{4}-/);
   const unknown = await cli.run('identity revoke /absent');
   expect(unknown).toMatchObject({ code: 3, err: 'clerk: /absent has no key\n' });
@@ -220,7 +220,7 @@ test('a key of another registry, and an http: address, are distinguished from an
   const plain = cli.url.replace('https:', 'http:');
   const noTls = await cli.run('ls', '', { registry: plain });
   expect(noTls.code).toBe(4);
-  expect(noTls.err).toContain('A registry with keys needs an https: address and an identity');
+  expect(noTls.err).toContain('If the registry has keys, give its https: address and an identity');
   const withIdentity = await cli.run('ls', undefined, { registry: plain });
   expect(withIdentity.code).toBe(2);
   expect(withIdentity.err).toContain('$CLERK_REGISTRY must have https: addresses');

@@ -444,7 +444,7 @@ test('explain prints candidates and excluded endpoints without sending a request
   expect(out).toMatch(/^orders-2 .* draining/m);
   expect(out).toContain('retries max=1,statuses=503,ratio=0.1,per-second=3\n');
   expect(out).toContain(
-    'attempt timeout 250 ms until a route class has 10 responses (each client learns a timeout for each method and route class), ',
+    'attempt timeout 250 ms at first (each client learns an attempt timeout from 10 responses to requests with the same method and first path segment), ',
   );
   const json = JSON.parse((await runCli(['explain', '/old', '--json'], { registry: url })).out);
   expect(Object.keys(json)).toEqual([

@@ -40,7 +40,7 @@ test('the key of a registry changes in three steps', async () => {
     nextInMs: expect.any(Number),
   });
   expect((await run(`registry-key switch --data ${data}`)).out).toContain(
-    `Former key    ${registryKey}\nThe former key is accepted by clients that know both keys; a client that knows only the former key is refused\nNext: clerk registry-key retire `,
+    `Former key    ${registryKey}\nClients that know both keys still accept the former key; a client that knows only the former key refuses the registry\nNext: clerk registry-key retire `,
   );
   const retired = await run(`registry-key retire --data ${data} --force`);
   expect(retired.out).toBe(`Registry key  ${next}\nThe rotation is complete\n`);

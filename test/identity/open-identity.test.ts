@@ -102,7 +102,7 @@ test('while the file cannot be read, the last credentials stay in use, with one 
     expect(await identity.current()).toEqual(credentials);
   }
   expect(warnings).toEqual([
-    `The last credentials of /shop/orders stay in use: Identity file '${path}' does not exist; check the path`,
+    `The last credentials of /shop/orders stay in use, because the identity cannot be read again: Identity file '${path}' does not exist; check the path`,
   ]);
 });
 

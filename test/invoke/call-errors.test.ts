@@ -12,7 +12,7 @@ function messageAfter(...outcomes: readonly object[]): string {
 
 test('a lost response that no retry with the idempotency key got is not called a call without retries', () => {
   expect(messageAfter(lost, running)).toBe(
-    'Call to /shop/orders was sent and its response was lost; 1 retry with the same idempotency key did not get the response either (last result: 409)',
+    'Call to /shop/orders was sent and its response was lost; 1 retry with the same idempotency key did not get the response (last result: 409)',
   );
   expect(messageAfter(lost, running, running, running)).toContain('3 retries with the same');
 });
@@ -20,6 +20,6 @@ test('a lost response that no retry with the idempotency key got is not called a
 test('attempts that were not sent do not count as retries', () => {
   const refused = { stage: 'waiting', code: 'ECONNREFUSED' };
   expect(messageAfter(refused, refused, lost)).toContain(
-    "(ECONNRESET); the call was not retried because its kind is 'once'",
+    "(ECONNRESET). The call was not retried because its kind is 'once'",
   );
 });

@@ -200,7 +200,7 @@ test('a call without retries is sent again only if no attempt was sent', async (
   await expect(state.nextCandidate()).rejects.toMatchObject({
     code: 'OUTCOME_UNKNOWN',
     execution: 'unknown',
-    message: expect.stringMatching(/not retried because its option retries is false$/) as string,
+    message: expect.stringMatching(/not retried because the option retries of the call is false$/) as string,
   });
   expect(context.budget.available(context.clock.now())).toBe(2);
 });
@@ -293,7 +293,7 @@ test('a once call fails over only while nothing was sent', async () => {
     code: 'OUTCOME_UNKNOWN',
     execution: 'unknown',
     message:
-      "Call to /shop/orders was sent and its response was lost (ECONNREFUSED); the call was not retried because its kind is 'once'; set kind: 'idempotent' if a second execution does no harm",
+      "Call to /shop/orders was sent and its response was lost (ECONNREFUSED). The call was not retried because its kind is 'once'; set kind: 'idempotent' if a second execution does no harm",
   });
 });
 

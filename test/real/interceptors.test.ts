@@ -348,7 +348,7 @@ describe('interceptors of undici', () => {
     expect(await orders.text('/own')).toBe('orders /here');
     expect(await rejection(orders.text('/host'))).toMatchObject({
       code: 'CONFIG_INVALID',
-      message: expect.stringContaining('belongs to interceptors.call') as string,
+      message: expect.stringContaining('pass it in interceptors.call') as string,
     });
     expect(other.requests).toEqual([]);
   });

@@ -30,7 +30,7 @@ test.each<[string, Omit<RequestOptions, 'path'>]>([
   const error = await clerkErrorOf(orders.json('/x', options));
   expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', execution: 'none' });
   expect(error.message).toMatch(
-    /^Call to \/shop\/orders exceeded its deadline of 300 ms after \d attempts?: An attempt at endpoint .* waited \d+ ms for a connection and was not sent, since the only socket of the clerk was in use; raise maxSockets of createClerk\(\), make fewer calls at a time, and read or discard each response body$/,
+    /^Call to \/shop\/orders exceeded its deadline of 300 ms after \d attempts?: An attempt at endpoint .* waited \d+ ms for a connection and was not sent, since the only socket of the clerk was in use\. Raise the option maxSockets of createClerk\(\), or make fewer calls at a time\. An unread response body keeps its connection in use, so read or discard each body$/,
   );
   expect(error.cause).toMatchObject({ code: 'LIMIT_EXCEEDED', execution: 'none' });
   for (const { error: cause } of error.outcomes)
@@ -44,7 +44,9 @@ test('over the connections of an endpoint, the error names that limit', async ()
   await hold();
   const error = await clerkErrorOf(orders.json('/x', { retries: false }));
   expect(error).toMatchObject({ code: 'DEADLINE_EXCEEDED', execution: 'none' });
-  expect(error.message).toContain('the only connection to the endpoint was in use; raise connections');
+  expect(error.message).toContain(
+    'the only connection to the endpoint was in use. Raise the option connections',
+  );
   expect(error.cause).toMatchObject({ code: 'LIMIT_EXCEEDED', execution: 'none' });
   for (const server of [a, b]) expect(server.requests).toEqual(['GET /held']);
 });

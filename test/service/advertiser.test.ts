@@ -539,11 +539,11 @@ test('a launched service whose first response was lost registers again without i
 
 test.each([
   ['', 'not valid JSON'],
-  ['{"v":2}', 'its version must be 1'],
-  [line({ name: 'orders' }), 'its name is missing'],
-  [line({ registry: 'http://a' }), 'its list of registry addresses is missing'],
-  [line({ ticket: '' }), 'its ticket is missing'],
-  [line({ epoch: 1.5 }), 'its epoch is missing'],
+  ['{"v":2}', "its field 'v', the version, must be 1; got 2"],
+  [line({ name: 'orders' }), "its field 'name' must be the name of a service"],
+  [line({ registry: 'http://a' }), "its field 'registry' must be a list of registry addresses"],
+  [line({ ticket: '' }), "its field 'ticket' must be a text that is not empty"],
+  [line({ epoch: 1.5 }), "its field 'epoch' must be an integer"],
 ])('an invalid launch handshake is rejected and not quoted', async (text, why) => {
   const world = fakeService();
   world.env.CLERK_LAUNCHED = '1';

@@ -14,7 +14,7 @@ const meanings =
 
 const directoryOption = [
   '--directory <name>',
-  'directory that stores the right; relative principals are relative to this directory (default: the path before its first wildcard)',
+  'directory that stores the right; a principal such as ../web/* is relative to this directory (default: the part of the path before its first wildcard)',
 ] as const;
 
 const addAllowCommand = defineCommand({
@@ -37,7 +37,7 @@ const addRemoveCommand = defineCommand({
   usage: 'remove <principal> <path> [rights]',
   summary: 'take rights away',
   description:
-    'Take rights away that were given with exactly this principal and path; without RIGHTS, all of them. Requests at the registry are refused at once. A ticket that a client has received before stays valid until it expires, at most 5 min.',
+    'Take rights away that were given with exactly this principal and path; without RIGHTS, all of them. From then on, the registry refuses requests that need these rights. A ticket that a client has received before stays valid until it expires, at most 5 min.',
   options: (own) => own.option(...directoryOption),
   examples: [
     ['clerk acl remove /shop/web /shop/orders call', 'one right'],
@@ -62,7 +62,7 @@ const addLsCommand = defineCommand({
 const addExplainCommand = defineCommand({
   usage: 'explain <principal> <path> <rights>',
   summary: 'show whether a principal has rights, and why',
-  description: `Show for each right whether a principal has it on a name: which entry gives it, and through which group. Exits with 0 also if a right is missing; scripts read the field allowed of --json. You need the right admin on the name, unless you ask about yourself. ${meanings}`,
+  description: `Show for each right whether a principal has it on a name: which entry gives it, and through which group. Exits with 0 even if a right is missing; scripts read the field allowed of --json. You need the right admin on the name, unless you ask about yourself. ${meanings}`,
   examples: [
     ['clerk acl explain /shop/web /shop/orders call', 'one right'],
     ["clerk acl explain /shop/web /shop/orders call,launch --json | jq '.allowed'", 'true or false'],

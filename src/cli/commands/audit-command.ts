@@ -10,7 +10,7 @@ import { styled, type TextPart } from '../output.js';
 
 interface AuditOptions {
   readonly follow?: true;
-  /** A duration before now, in ms, or a time, as ISO 8601. */
+  /** A number: the time before now, in ms. A string: a time as ISO 8601. */
   readonly since?: number | string;
   readonly principal?: string;
   readonly name?: string;
@@ -22,14 +22,14 @@ export const addAuditCommand = defineCommand({
   usage: 'audit',
   summary: 'print who changed what, and which requests were refused',
   description:
-    'Print the audit log of the registry, oldest lines first. Needs the right admin on /, or with --name on this name. With --follow, reconnects after a lost connection, and prints no line twice.',
+    'Print the audit log of the registry, oldest lines first. Needs the right admin on /; with --name, needs it on this name only. With --follow, reconnects after a lost connection, and prints no line twice.',
   timeoutMs: 30_000,
   options: (command) =>
     command
       .option('-f, --follow', 'continue with new lines until an interrupt')
       .option(
         '--since <time>',
-        'only lines from this time on, such as 10m, or 2030-01-31T12:00:00Z',
+        'only lines from this time on: a date such as 2030-01-31T12:00:00Z, or a time before now, such as 10m',
         sinceOption,
       )
       .option('--after <seq>', 'only lines after the line with this number', sequenceOption)
@@ -98,7 +98,7 @@ function noteOf({ kind, right, by, details = {}, count, since, missingFrom }: Au
 
 function sequenceOption(text: string): string {
   if (/^[0-9]{1,16}$/.test(text)) return text;
-  throw new InvalidArgumentError('The value must be the number of a line: its field seq, or 0.');
+  throw new InvalidArgumentError('The value must be the field seq of a line, or 0 for the whole log.');
 }
 
 function sinceOption(text: string): number | string {

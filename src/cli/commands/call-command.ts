@@ -115,8 +115,8 @@ async function printResponse(
 }
 
 /**
- * Whether the request certainly did not run. Over an unencrypted connection to another host, the header is not
- * trusted.
+ * Whether the request certainly did not run. A header `clerk-not-executed` that another host sent over an unencrypted
+ * connection is not trusted.
  */
 function isNotExecuted(
   { statusCode, headers, endpoint }: ClerkResponse,
@@ -159,7 +159,7 @@ async function buildRequest(io: Io, options: Options): Promise<Omit<RequestOptio
   });
 }
 
-/** @see {@link parseNameArgument} */
+/** Does not validate the name, because the text may contain a path and a query. */
 function parsePathArgument(text: string): string {
   if (text.startsWith('/')) return text;
   throw new ClerkError('NAME_INVALID', `Path must begin with '/'; got '${text}', use '/${text}'`);

@@ -11,8 +11,8 @@ export const addCancelCommand = defineCommand({
   usage: 'cancel <name>',
   summary: 'cancel a scheduled change of a name',
   description:
-    'Cancel the change or removal of a name that --when-expired has scheduled. The name continues as it is. clerk status lists the scheduled changes.',
-  options: (own) => own.option('-r, --recursive', 'also cancel the changes of all names below it'),
+    'Cancel the change or removal of a name that --when-expired has scheduled. The name stays unchanged. clerk status lists the scheduled changes.',
+  options: (own) => own.option('-r, --recursive', 'also cancel the changes of all names below the name'),
   examples: [
     ['clerk cancel /shop/orders', 'the service keeps its settings'],
     ['clerk cancel /shop --recursive', 'also the changes of all names below it'],

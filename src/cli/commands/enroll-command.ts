@@ -74,8 +74,8 @@ async function enroll(context: CommandContext, file: string, options: Options): 
 }
 
 /**
- * Rejects a file with a complete identity before the token is used up. A file whose key no registry has confirmed
- * comes from an interrupted enrollment, and is used again.
+ * Rejects an existing file before the token is used up. If no registry has confirmed the key in the file, an earlier
+ * enrollment was interrupted. In this case, the file is used again.
  */
 async function rejectExisting(file: string): Promise<void> {
   if (!(await pathExists(file))) return;
@@ -91,7 +91,7 @@ async function rejectExisting(file: string): Promise<void> {
 function existingFileError(file: string, found: string): ClerkError {
   return new ClerkError(
     'FORBIDDEN',
-    `File ${quote(file)} exists already, and is not overwritten (${found}); choose another path, or replace its key with clerk identity rotate`,
+    `File ${quote(file)} exists already, and is not overwritten (${found}); choose another path, or replace the key of a valid identity file with clerk identity rotate`,
   );
 }
 
@@ -100,7 +100,7 @@ async function readToken(io: Io, option: string | undefined): Promise<string> {
   if (text === undefined || (text === '-' && io.stdin.isTTY === true))
     throw new ClerkError(
       'CONFIG_INVALID',
-      'clerk enroll needs a token, which an operator creates with clerk token NAME; give --token, set $CLERK_TOKEN, or pipe the token to --token -',
+      'clerk enroll needs a token, which an operator creates with clerk token NAME; give the token with --token or $CLERK_TOKEN, or give --token - and pipe the token to the command',
     );
   const token =
     text === '-'

@@ -39,18 +39,18 @@ async function explain(context: CommandContext, text: string): Promise<void> {
     );
   const { createClerk } = await import('../../index.js');
   const resolution = decodeResolution(response);
-  // A registry without `start` cannot start the service.
+  // The registry of this clerk has no function `start`, so the clerk starts no service.
   const { identity } = registryOptions;
   const clerk = createClerk({
     registry: { resolve: () => resolution },
     identity,
-    // A request for a ticket needs a registry server. The explanation needs no ticket.
+    // The explanation needs no ticket, and this registry has no server that could issue one.
     tickets: 'off',
     logger: stderrLogger(stderr),
   });
   try {
     const binding = clerk.bind(name);
-    // ready() waits while no endpoint can be used.
+    // The wait is short, because ready() waits for the whole time if no endpoint can be used.
     const waitMs = Math.min(timeoutMs, resolution.endpoints.length === 0 ? 100 : 2_000);
     await binding.ready({ timeoutMs: waitMs }).catch((error: unknown) => {
       // A failed connection is part of the explanation.
@@ -112,13 +112,13 @@ async function print(stdout: Output, explanation: Explanation): Promise<void> {
   }
 }
 
-/** Shows the initial timeout, because a clerk without requests has not learned another one. */
+/** Shows the initial attempt timeout, because a clerk without requests has not learned another attempt timeout. */
 function attemptTimeoutFact({ initialAttemptTimeoutMs, settings }: Explanation): string {
   const { minAttemptTimeoutMs: min, maxAttemptTimeoutMs: max } = settings;
   const time = `attempt timeout ${formatDuration(initialAttemptTimeoutMs)}`;
   return min === max
-    ? `${time} for all route classes`
-    : `${time} until a route class has 10 responses (each client learns a timeout for each method and route class)`;
+    ? `${time} for all requests`
+    : `${time} at first (each client learns an attempt timeout from 10 responses to requests with the same method and first path segment)`;
 }
 
 const candidateColumns: readonly Column<Explanation['candidates'][number]>[] = [

@@ -26,7 +26,7 @@ const addRevokeCommand = defineCommand({
   usage: 'revoke <name> [key]',
   summary: 'revoke one key of a principal, or all its keys',
   description:
-    'Revoke a key of a principal, or all its keys and unused tokens. Endpoints that were registered with a revoked key are removed at once. Tickets that the registry has issued before stay valid until they expire; the command prints when the last one ends.',
+    'Revoke a key of a principal, or all its keys and unused tokens. Endpoints that were registered with a revoked key are removed at once. Tickets that the registry has issued before stay valid until they expire; the command prints when the last ticket expires.',
   examples: [
     ['clerk identity revoke /shop/web', 'all keys of /shop/web'],
     ['clerk identity revoke /shop/web sha256/Ei…', 'one key, as `clerk identity ls` prints it'],
@@ -58,7 +58,7 @@ async function list(
     await stderr.line(
       styled(
         'faint',
-        `No key${principal === undefined ? '' : ` of ${principal}`}; the list contains principals on which you have the right admin`,
+        `No key${principal === undefined ? '' : ` of ${principal}`}; the list contains only principals on which you have the right admin`,
       ),
     );
 }

@@ -32,7 +32,7 @@ export const addApplyCommand = defineCommand({
   options: addImportOptions,
   examples: [
     ['clerk apply names.ndjson --prune --dry-run', 'only print what would change'],
-    ['clerk apply names.ndjson --prune --when-expired', 'change names in use when no client relies on them'],
+    ['clerk apply names.ndjson --prune --when-expired', 'change names when their guaranteed time has passed'],
   ],
   run: importFile,
 });
@@ -48,9 +48,12 @@ function addImportOptions(own: Command): Command {
     .option('--dry-run', 'only print what would change')
     .option(
       '--when-expired',
-      'schedule changes of names that are in use; all changes of present names then apply together',
+      'schedule changes of names whose guaranteed time has not passed; all changes of existing names then apply together, when the last guaranteed time has passed',
     )
-    .option('--prune', 'remove the services, links and directories that no line names; endpoints stay');
+    .option(
+      '--prune',
+      'remove the services, links and directories that no line names; endpoints stay registered',
+    );
 }
 
 async function importFile(

@@ -39,7 +39,7 @@ Examples:
   clerk init --data ./registry                   then: clerk serve --data ./registry
   clerk init --data ./registry --store etcd://10.0.0.7:2379/clerk    several servers: copy registry.identity to each
   clerk init --data ./registry --new-operator    after the key of the operator was lost
-  clerk init --data ./registry --new-operator --revoke-others    after it was stolen
+  clerk init --data ./registry --new-operator --revoke-others    after the key was stolen
 
 Clients recognize the registry by the printed key. Back up the folder: a lost key cannot be created again.
 Exit codes: 0 done, 1 failed, 2 usage, 5 the folder is initialized already, in use, or writable by others.`,
@@ -80,7 +80,7 @@ async function init(
   const usesDatabase = store !== undefined || storeFile !== undefined;
   await stdout.line(
     usesDatabase
-      ? `Copy ${join(data, 'registry.identity')} to the data folder of each server, and start them with clerk serve --data FOLDER and the same store`
+      ? `Copy ${join(data, 'registry.identity')} to the data folder of each server, and start the servers with clerk serve --data FOLDER and the same store`
       : `Start the registry with clerk serve --data ${data}`,
   );
 }

@@ -23,7 +23,7 @@ export function addLogsCommand(program: Command, io: Io): void {
         .argParser(integerOption)
         .default(100),
     )
-    .option('--follow', 'also print what is written later, until an interrupt')
+    .option('--follow', 'wait for lines that are written later and print them, until an interrupt')
     .option('--json', 'print JSON, one object with the name and the line per line')
     .addHelpText(
       'after',

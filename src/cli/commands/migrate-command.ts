@@ -10,7 +10,7 @@ export function addMigrateCommand(program: Command, io: Io): void {
     .command('migrate')
     .summary('move the names of a registry to a database, or back to a folder')
     .description(
-      'Move all names, endpoints, epochs, keys and rights of a registry from a data folder to a database, from a database to a folder, or to another database. Stop the servers first; for clients and services, the move is like a restart of the registry. The registry keeps its incarnation. When the new place has an exact copy, only the new place can be used. If the command fails, run it again, or start the servers with the former place.',
+      'Move all names, endpoints, epochs, keys and rights of a registry from a data folder to a database, from a database to a folder, or to another database. Stop the servers first; for clients and services, the move is like a restart of the registry. The registry keeps its incarnation. As soon as the new place has an exact copy, servers can use only the new place. If the command fails, run it again, or start the servers with the former place.',
     )
     .option('--from <place>', 'data folder or URL of the database that has the names')
     .option('--to <place>', 'data folder or URL of a database without names')
@@ -51,7 +51,10 @@ async function migrate(
     );
   const isComplete = from !== undefined && to !== undefined;
   if (isComplete && storeFile !== undefined)
-    throw new ClerkError('CONFIG_INVALID', 'Option --store-file replaces --from or --to; omit one of them');
+    throw new ClerkError(
+      'CONFIG_INVALID',
+      'Option --store-file replaces --from or --to, so at most two of the three can be given; omit one of them',
+    );
   const fromEnvironment = env.CLERK_STORE === '' ? undefined : env.CLERK_STORE;
   const database = storeFile === undefined ? { store: fromEnvironment } : { storeFile };
   if (!isComplete && storeFile === undefined && fromEnvironment === undefined)

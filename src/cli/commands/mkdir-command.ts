@@ -14,7 +14,7 @@ export const addMkdirCommand = defineCommand({
   usage: 'mkdir <name>',
   summary: 'create a directory',
   description:
-    'Create a directory with a permanent identifier such as #1f0c, or change its guaranteed time. In names, the identifier stands for the directory, also after a move. A directory without an identifier exists as soon as there are names below it.',
+    'Create a directory with a permanent identifier such as #1f0c, or change its guaranteed time. In names, the identifier stands for the directory, even after the directory was moved. A directory without an identifier exists as soon as there are names below it.',
   options: (own) =>
     own
       .option(

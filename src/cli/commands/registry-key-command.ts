@@ -4,14 +4,14 @@ import { Output, styled } from '../output.js';
 
 const steps = ['prepare', 'switch', 'retire'] as const;
 
-/** `clerk registry-key`: works on the data folder itself, also while a registry uses it. */
+/** `clerk registry-key`: changes the data folder, even while a registry uses the folder. */
 export function addRegistryKeyCommand(program: Command, io: Io): void {
   program
     .command('registry-key')
     .addArgument(new Argument('<step>', 'step of the rotation').choices(steps))
     .summary('replace the key of a registry, in three steps')
     .description(
-      'Replace the key of a secured registry while it runs. `prepare` creates the next key, which the registry announces to its clients. With `switch`, the registry proves the next key; clients that know both keys still accept the former key, and a client that knows only the former key is refused. With `retire`, the former key is not accepted any more. Wait at least 330 s between two steps, and a third of the longest lease. Clerks, services and identity files learn the next key themselves, and each step updates operator.identity in the data folder; add the next key to $CLERK_REGISTRY_KEY and --registry-key by hand after `prepare`. A repeated step prints the keys again.',
+      'Replace the key of a secured registry while it runs. `prepare` creates the next key, which the registry announces to its clients. After `switch`, the registry proves the next key. Clients that know both keys still accept the former key, and a client that knows only the former key refuses the registry. After `retire`, clients do not accept the former key any more. Between two steps, wait at least 330 s, and at least a third of the longest lease. Clerks, services and identity files learn the next key themselves, and each step updates operator.identity in the data folder; add the next key to $CLERK_REGISTRY_KEY and --registry-key by hand after `prepare`. A repeated step prints the keys again.',
     )
     .addOption(new Option('-d, --data <folder>', 'data folder of the registry').makeOptionMandatory())
     .option('--force', 'do not wait after the previous step, for example because the key was stolen')
@@ -52,7 +52,7 @@ async function makeStep(
   ]);
   if (next === 'retire')
     await stdout.line(
-      'The former key is accepted by clients that know both keys; a client that knows only the former key is refused',
+      'Clients that know both keys still accept the former key; a client that knows only the former key refuses the registry',
     );
   const waitSeconds = Math.ceil(nextInMs / 1_000);
   await stdout.line(

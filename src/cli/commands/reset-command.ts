@@ -7,7 +7,7 @@ export const addResetCommand = defineCommand({
   usage: 'reset <name>',
   summary: 'stop a service and start it again',
   description:
-    'Read the manifest again, stop the instances that the registry has started, clear the start backoff of earlier failures, and start the service again. With --rolling, start a new instance before each old one is drained; if maxInstances is reached, drain the old one first, and callers wait.',
+    'Read the manifest again, stop the instances that the registry has started, clear the start backoff of earlier failures, and start the service again. With --rolling, start a new instance before each old one is drained. If maxInstances of the manifest does not allow another instance, drain an old one first; callers wait for the new one.',
   timeoutMs: startTimeoutMs,
   options: (command) =>
     command.option('--rolling', 'replace the instances one by one, each after its calls have ended'),

@@ -12,7 +12,7 @@ export const addResolveCommand = defineCommand({
   usage: 'resolve <name>',
   summary: 'resolve a name',
   description:
-    'Resolve a name: show the links followed, the settings of the service, how long the settings are guaranteed, and all endpoints, also those in the state `starting`, which clients do not call. A service without endpoints is a valid result.',
+    'Resolve a name: show the links followed, the settings of the service, how long the settings are guaranteed, and all endpoints, including those in the state `starting`, which clients do not call. A service without endpoints is a valid result.',
   examples: [
     ['clerk resolve /shop/orders', 'the endpoints of the service'],
     ["clerk resolve /shop/orders --json | jq -r '.endpoints[].addresses[0]'", 'only the addresses'],

@@ -16,7 +16,7 @@ export const addRmCommand = defineCommand({
     'Remove a name. Until the guaranteed time of the name has passed, the removal is rejected. With --when-expired, the removal is scheduled for the end of the guaranteed time; with --force, the name is removed now.',
   options: (own) =>
     own
-      .option('-r, --recursive', 'also remove the endpoints of the name and all names below it')
+      .option('-r, --recursive', 'remove the name with its endpoints, and all names below the name')
       .option('--when-expired', 'schedule the removal for the end of the guaranteed time')
       .option(
         '--force',

@@ -58,7 +58,7 @@ function parseFilters(texts: readonly string[]): Readonly<Record<string, string>
     if (filter.has(key))
       throw new ClerkError(
         'CONFIG_INVALID',
-        `Each filter must have another key; got '${key}' in two filters, remove one of them`,
+        `Each filter must have a different key; got '${key}' in two filters; remove one of the two`,
       );
     filter.set(key, text.slice(at + 1));
   }

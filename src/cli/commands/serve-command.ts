@@ -52,7 +52,7 @@ export function addServeCommand(program: Command, io: Io): void {
     .option('--store-file <file>', 'file of mode 0600 with the URL of the database, in place of --store')
     .option(
       '--advertise <url>',
-      'with --store: URL of this server that clients learn from the other servers; repeatable (default: where it listens)',
+      'with --store: URL of this server that clients learn from the other servers; repeatable (default: the URL where this server listens)',
       listOption,
     )
     .option('--no-advertise', 'let clients learn no URL of this server')
@@ -62,11 +62,11 @@ export function addServeCommand(program: Command, io: Io): void {
     )
     .option(
       '--adopt',
-      'continue with a copied data folder in place of the original, which must not be used again, and supervise its processes',
+      'use a copied data folder in place of the original folder, and supervise the processes that the original registry has started; the original folder must not be used again',
     )
     .option(
       '--insecure',
-      'let a registry without keys listen on an address that other hosts reach; a header of each response states this',
+      'let a registry without keys listen on an address that other hosts reach; each response states this in a header',
     )
     .option('--allow-host <name>', 'also accept requests for this host name; repeatable', listOption)
     .option(
@@ -128,7 +128,7 @@ export function addServeCommand(program: Command, io: Io): void {
 Examples:
   clerk serve                                  a registry for this machine, in memory
   clerk serve --data ./registry                a registry that stores its names
-  clerk init --data ./registry                 before it: secure the registry
+  clerk init --data ./registry                 secure the registry before you serve it
   clerk serve --data ./registry --manifests ./manifests   a registry that starts services
   clerk serve --data ./restored --adopt        continue with a folder that was restored or copied
   clerk serve --store etcd://10.0.0.7:2379,10.0.0.8:2379/clerk   one of several servers; a URL with a password is better
@@ -226,7 +226,7 @@ async function serve(
   if (registryKey !== undefined) log(`The key of the registry is ${registryKey}`);
   for (const key of registryKeys.filter((each) => each !== registryKey))
     log(
-      `The registry also announces the key ${key}, because clerk registry-key is replacing its key; clients must know the key ${String(registryKey)}`,
+      `The registry also announces the key ${key}, because the rotation with clerk registry-key is not complete; clients must know the key ${String(registryKey)}, which the registry proves`,
     );
   await Promise.race([terminated, orphaned.then(() => log('The registry ends, because npx has ended'))]);
   await server.close();
