@@ -68,7 +68,8 @@ export type { ClerkFetch } from './client/fetch.js';
  */
 export function createClerk(options: ClerkOptions = {}): Clerk {
   const config = toClerkConfig(options);
-  // A clerk that is created while a request is served outlives that request.
+  // A clerk may be created while the program serves a request, and outlives the request. So the deadline of the request
+  // must not apply to the clerk.
   const clerk = runWithoutInbound(() => composeClerk(config));
   return isDebugging() ? withCallerStacks(clerk, (result) => result instanceof ServiceBinding) : clerk;
 }
@@ -126,7 +127,7 @@ function composeClerk(config: ClerkConfig): Clerk {
         });
 
   const onRecovered = (resolution: ResolvedService): void => {
-    // The resolution has expired when the lookup took longer than `ttlMs`. The next call then looks the name up again.
+    // If the lookup took longer than `ttlMs`, the resolution has expired, and the next call looks the name up again.
     if (!isFresh(resolution, clock.now(), clock.wallNow())) return;
     resolver.put(resolution);
     bindings.update(resolution);

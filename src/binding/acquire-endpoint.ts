@@ -9,15 +9,16 @@ import { withActiveAddress } from '../invoke/reserve-endpoint.js';
 import type { BindingCallContext } from './binding-call-context.js';
 
 /**
- * The result of {@link Binding.acquire}. Until the release, the endpoint counts as having one more attempt in flight.
+ * The result of {@link Binding.acquire}. Until `release` is called, the endpoint counts as having one more attempt in
+ * flight.
  */
 export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
   /** The endpoint. Its `address` is the address that the connection uses. */
   readonly endpoint: Endpoint;
   /**
    * Aborts when the endpoint is ejected, when the registry removes the endpoint, or when the clerk is destroyed.
-   * `clerk.close()` waits for the release and does not abort the signal. Listeners run in the async context of the
-   * call of `acquire`.
+   * `clerk.close()` waits until the endpoint is released, and aborts the signal only after `closeTimeoutMs`. Listeners
+   * run in the async context in which `acquire` was called.
    */
   readonly signal: AbortSignal;
   /**
@@ -25,13 +26,16 @@ export interface AcquiredEndpoint extends Disposable, AsyncDisposable {
    * endpoint without keys. @see [C7.3](../../docs/guarantees.md#c7-3)
    */
   readonly tls: EndpointTls | undefined;
-  /** Ticket for the service, valid on connections that use `tls`. Undefined without tickets. */
+  /**
+   * Ticket for the service, valid on connections that use `tls`. Undefined for an endpoint without keys, and if the
+   * option `tickets` of the clerk is `off`.
+   */
   readonly ticket: string | undefined;
   /**
    * Releases the endpoint. Only the first call has an effect. Disposing the object is the same as
    * `release('ignored')`.
    *
-   * @param verdict - how the work with the endpoint ended; affects the health of the endpoint, unless it is `ignored`
+   * @param verdict - how the work at the endpoint ended; `success` and `failure` affect the health of the endpoint
    * @throws {@link ClerkError} `CONFIG_INVALID` when the verdict is invalid
    */
   release(verdict: Verdict): void;

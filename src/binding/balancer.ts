@@ -19,8 +19,8 @@ export interface CandidateSet {
   readonly outsideSubset: ReadonlySet<Candidate>;
   readonly pick: Picker;
   /**
-   * Picks among the endpoints in `eligible` that are not failing. Undefined if no endpoint or every endpoint in
-   * `eligible` is failing.
+   * Picks among the endpoints in `eligible` that are not failing. Undefined if none or all of the endpoints in
+   * `eligible` are failing.
    */
   readonly pickWorking: Picker | undefined;
 }
@@ -89,7 +89,7 @@ export class Balancer {
       try {
         this.#candidates = this.#buildCandidates(table.members, false);
       } catch (error) {
-        // Without this reset, the next call would use the candidates of an earlier version.
+        // Without this reset, the next call would use candidates of an earlier version of the table.
         this.#builtForVersion = -1;
         throw error;
       }
@@ -115,7 +115,7 @@ export class Balancer {
     );
   }
 
-  /** Picks an endpoint. If the endpoint is failing, some of its calls go to endpoints that are not failing. */
+  /** Picks an endpoint. If the policy picks a failing endpoint, some of the calls go to other endpoints instead. */
   pickFrom(
     { pick, pickWorking }: CandidateSet,
     now: number,

@@ -10,8 +10,8 @@ import { BindingCallContext } from './binding-call-context.js';
 import { ServiceState } from './service-state.js';
 
 /**
- * Bindings of one name share a {@link ServiceState}. Evicts and closes the least recently used states that no binding
- * of the program uses.
+ * Creates bindings. Bindings of one name share a {@link ServiceState}. The least recently used states are evicted. An
+ * evicted state is closed when no binding of the program uses the state.
  */
 export class BindingCache {
   readonly #clerk: ClerkContext;

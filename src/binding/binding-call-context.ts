@@ -41,7 +41,7 @@ export class BindingCallContext implements CallContext {
   readonly #hedging: HedgingPolicy | undefined;
   readonly #config: BindConfig;
   #policyHedging: HedgingPolicy | undefined;
-  /** Retry settings of a call that sets none. Merged again when the service config changes. */
+  /** Settings of calls without `retries` and `attemptTimeoutMs`. Merged again when the service config changes. */
   #retryConfig: RetryConfig | undefined;
   #mergedFor: RetryOverrides | undefined;
 

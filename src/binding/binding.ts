@@ -28,8 +28,8 @@ export interface Binding {
   readonly name: string;
 
   /**
-   * Makes a request. Resolves with the response for any status; its body is a stream. The timeout includes the
-   * response headers, and excludes the body.
+   * Makes a request. Resolves with the response for any status. The response body is a stream. The timeout covers the
+   * time until the response headers arrive, but not the response body.
    *
    * @throws {@link ClerkError} any code except `BAD_STATUS`
    */
@@ -77,7 +77,7 @@ export interface Binding {
   call<T>(run: CallFunction<T>, options?: CallOptions): Promise<T>;
 
   /**
-   * Picks an endpoint and reserves the endpoint for work that the program does itself. Until the release, the
+   * Picks an endpoint and reserves the endpoint for work that the program does itself. Until `release` is called, the
    * endpoint counts as having one more attempt in flight.
    *
    * @throws {@link ClerkError} as {@link Binding.request}
@@ -109,9 +109,9 @@ export interface Binding {
    * take a `fetch`. Takes a path, a URL such as `http://orders.shop.clerk/orders/7`, or a `Request`. An `https:` URL
    * requires an endpoint with TLS. `const { fetch } = binding` works, because the function does not use `this`.
    *
-   * Rejects with a `TypeError`, as `fetch` does. Its cause is a {@link ClerkError}: `NAME_MISMATCH` for the host of
-   * another name, and `CONFIG_INVALID` for a host that is not under `.clerk`. Nothing is sent to such a host. A redirect
-   * of the service to another host is followed as by {@link Clerk.fetch}.
+   * Rejects with a `TypeError`, as `fetch` does. The cause of the error is a {@link ClerkError}. A request to the host
+   * of another name is not sent and fails with `NAME_MISMATCH`. A request to a host that is not under `.clerk` is not
+   * sent and fails with `CONFIG_INVALID`. A redirect to another host is followed as by {@link Clerk.fetch}.
    */
   readonly fetch: ClerkFetch;
 

@@ -15,7 +15,8 @@ export interface BoundTarget {
 }
 
 /**
- * `dispatcher` and `fetch` of one binding. Requests to any host that does not belong to the name of the binding fail.
+ * `dispatcher` and `fetch` of one binding. A request to a host that does not belong to the name of the binding fails.
+ * Only a redirect that `fetch` follows may lead to another host.
  */
 export class BoundClient {
   readonly #target: BoundTarget;
@@ -75,7 +76,7 @@ export class BoundClient {
 
   #otherOriginError(origin: string, subject: string): Error {
     const { name } = this.#target;
-    const expected = `${subject} of ${name} sends requests to ${this.#origins.http} only; got ${quote(origin)}`;
+    const expected = `${subject} of ${name} sends requests only to ${this.#origins.http} and ${this.#origins.https}; got ${quote(origin)}`;
     if (!isClerkOrigin(origin)) return configError(`${expected}; use clerk.fetch() or clerk.dispatcher`);
     try {
       const { hostname, port } = new URL(origin);

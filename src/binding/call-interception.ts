@@ -18,7 +18,7 @@ import { ClerkOrigins } from './clerk-origins.js';
 
 const callKey: unique symbol = Symbol('binding-clerk.call');
 
-/** The call to which the options of an interceptor belong. A copy of the options has the same reference. */
+/** Refers from request options to their call. A copy of the options by an interceptor keeps the reference. */
 interface CallReference {
   readonly call: InterceptedCall;
   readonly picker: EndpointPicker;

@@ -102,7 +102,7 @@ function exclusionReason(
   if (member.status === 'closed') {
     const end =
       isProbed && !member.isEjectedForFailures
-        ? 'probed until the endpoint responds; a call may serve as the probe, and starts a second attempt after 20 ms'
+        ? 'probed until the endpoint responds; the probe may be a call, which starts a second attempt after 20 ms'
         : 'used again when the ejection time ends, without a probe';
     return `ejected, since ${describeReason(member.ejectionReason, member.consecutiveFailures)}; ${end}`;
   }

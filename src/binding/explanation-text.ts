@@ -115,7 +115,7 @@ function formatAttemptTimeouts(explanation: Explanation): string {
     .slice(0, maxRoutes)
     .map(({ method, route, timeoutMs }) => `${formatMs(timeoutMs)} for ${method} ${quote(route)}`);
   const more = learned.length - routes.length;
-  return `learned attempt timeout ${routes.join(' and ')}${more > 0 ? ` and ${String(more)} more` : ''} and ${formatMs(initialAttemptTimeoutMs)} for other route classes`;
+  return `learned attempt timeout ${routes.join(' and ')}${more > 0 ? ` and ${String(more)} more learned timeouts` : ''} and ${formatMs(initialAttemptTimeoutMs)} for other route classes`;
 }
 
 function formatMs(ms: number): string {

@@ -56,7 +56,7 @@ export interface LearnedAttemptTimeout {
   readonly timeoutMs: number;
 }
 
-/** The settings that apply to calls without these options, from the binding, the service config or the defaults. */
+/** Settings of calls that set none of these options. They come from the binding, the service config or the defaults. */
 export interface ExplainedSettings {
   /** Lower bound of the attempt timeout, in ms. */
   readonly minAttemptTimeoutMs: number;
@@ -81,7 +81,10 @@ export interface Explanation {
   readonly policy: string;
   /** Whether every candidate must prove its key before a byte of a request is sent. False without a candidate. */
   readonly proved: boolean;
-  /** Name that this clerk proves to the registry and to endpoints; undefined before the first lookup and without an identity. */
+  /**
+   * Name that this clerk proves to the registry and to endpoints; undefined before the first lookup and without an
+   * identity.
+   */
   readonly identity: string | undefined;
   /** Ticket that requests carry; undefined without a valid ticket. */
   readonly ticket:
@@ -95,7 +98,7 @@ export interface Explanation {
   /** The endpoints that are not candidates, each with the reason. */
   readonly leftOut: readonly ExcludedEndpoint[];
   /**
-   * Number of endpoints that have registered before they accept connections. `candidates` and `leftOut` omit these
+   * Number of endpoints that have registered and do not accept connections yet. `candidates` and `leftOut` omit these
    * endpoints. Absent when the number is 0.
    */
   readonly starting?: number;
@@ -104,8 +107,8 @@ export interface Explanation {
   /** The names that the lookup followed to reach the service; empty before the first lookup. */
   readonly path: readonly ResolutionStep[];
   /**
-   * Changes of the names on the path that wait for the end of their guaranteed time. Absent when no change is
-   * scheduled. `clerk cancel` and `cancel` of `binding-clerk/admin` cancel a change.
+   * Scheduled changes of the names on the path. The registry applies a change when the guaranteed time of the name has
+   * ended. `clerk cancel` and `cancel` of `binding-clerk/admin` cancel a change. Absent when no change is scheduled.
    */
   readonly scheduled?: readonly ScheduledChange[];
   /** Time since the start of the last lookup, in ms; undefined before the first lookup. */

@@ -35,7 +35,8 @@ export type EndpointResult = EndpointSuccess | EndpointFailure;
 
 /**
  * Sends a request to every endpoint that satisfies the version range, even to an endpoint in connection backoff.
- * @param settings - the time of the lookup counts against the timeout of each request
+ * @param settings - options of the lookup and of each request; the duration of the lookup counts against the timeout of
+ * each request
  * @param send - sends the request to the one endpoint that `picker` picks
  */
 export async function gatherResponses(
@@ -61,7 +62,7 @@ export async function gatherResponses(
   const elapsedMs = context.clock.now() - startedAt;
   const deadline = {
     ...afterDelay(settings.deadline, elapsedMs, context.serviceTimeoutMs, context.name),
-    // Only the lookup waits for endpoints. Each request has one fixed endpoint.
+    // Only the lookup waits until an endpoint can be used. The endpoint of each request is already fixed.
     waitsForReady: false,
   };
   return mapConcurrently(picker.candidates().matching, context.maxPending, async (candidate) => {

@@ -19,7 +19,7 @@ import { interceptedResponse, type BrokenBody, type OuterCall } from './intercep
 
 /**
  * Time after the deadline, in ms, in which the inner call can end first. The error of the inner call is preferred,
- * because it lists the attempts.
+ * because that error lists the attempts.
  */
 const graceMs = 8;
 
@@ -109,8 +109,8 @@ export class InterceptedCall implements RequestHandler, TimerEntry, OuterCall {
   }
 
   /**
-   * Starts the inner call, within the deadline of this call. A request that resumes a response body gets the full
-   * call timeout for its response headers.
+   * Starts the inner call, within the deadline of this call. If an interceptor resumes a truncated response body with
+   * another request, this request gets the full call timeout for its response headers.
    * @param handler - the handler of the innermost interceptor
    */
   send(
@@ -119,7 +119,7 @@ export class InterceptedCall implements RequestHandler, TimerEntry, OuterCall {
   ): void {
     const { context, deadline, asyncContext } = this.#options;
     if (this.#settled) {
-      handler.onError(new Error('The request of the interceptor was not sent, because its call has ended'));
+      handler.onError(new Error('The request of the interceptor was not sent, because the call has ended'));
       return;
     }
     this.#stopWaiting();
@@ -233,8 +233,8 @@ export class InterceptedCall implements RequestHandler, TimerEntry, OuterCall {
   }
 
   /**
-   * Aborts the request through the interceptors first, because the error of the inner call lists the outcomes of the
-   * attempts.
+   * Aborts the inner call through the interceptors before this call fails with `error`. The program can then get the
+   * error of the inner call, which lists the outcomes of the attempts.
    */
   #cutOff(error: Error, reason: Error = error): void {
     if (this.#settled) return;

@@ -5,7 +5,7 @@ import type { RequestHandler } from '../core/transport.js';
 import type { WholeBodyHandler } from '../invoke/body-collector.js';
 import { bodyErrorOf } from '../invoke/body-error.js';
 
-/** The outer call, which passes its request to the interceptors, as the response handler of the inner call uses it. */
+/** The members of an `InterceptedCall` that the response handler of its inner call uses. */
 export interface OuterCall {
   readonly name: string;
   /** The handler of the program. */

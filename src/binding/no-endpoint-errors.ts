@@ -60,6 +60,6 @@ export function policyChoseNoneError(name: string, eligible: readonly ConnectedC
 export function allBackingOffError(name: string, nextDialInMs: number): ClerkError {
   return new ClerkError(
     'ENDPOINTS_EXHAUSTED',
-    `No endpoint of ${name} accepted a connection; the clerk can connect again in ${String(Math.round(nextDialInMs))} ms; check that an endpoint of the service runs`,
+    `No endpoint of ${name} accepted a connection, and the clerk does not dial again in the next ${String(Math.round(nextDialInMs))} ms; check that an endpoint of the service runs`,
   );
 }

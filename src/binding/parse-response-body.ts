@@ -15,7 +15,7 @@ export function parseJson(name: string, body: Buffer, statusCode: number): unkno
       {
         execution: 'done',
         statusCode,
-        // The message of the parser quotes the body.
+        // The message of the parser quotes the body, so the cause gets the escaped message.
         cause: new SyntaxError(errorMessage(error)),
       },
     );

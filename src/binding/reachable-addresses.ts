@@ -25,7 +25,7 @@ function fromHere(
   endpoint: Endpoint,
   hostAddresses: () => readonly string[],
 ): readonly Address[] {
-  // Without TLS, an endpoint cannot prove its key.
+  // Without TLS, an endpoint cannot prove its key, so an endpoint with keys is not called at an http: address.
   const all = endpoint.addresses
     .map(parseAddress)
     .filter(({ protocol }) => endpoint.keys.length === 0 || protocol !== 'http');

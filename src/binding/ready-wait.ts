@@ -66,7 +66,7 @@ export class ReadyWait {
     const now = clock.now();
     if (now - this.#endedAt > maxIntervalMs) this.#startedAt = now;
     const intervalMs = Math.min(maxIntervalMs, Math.max(minIntervalMs, (now - this.#startedAt) / 2));
-    // Random, so that clerks look up at different times.
+    // Random, so that the clerks that wait for a service look its name up at different times.
     const waitMs = intervalMs * (0.75 + 0.5 * clock.random());
     const hasChanged = await nextChange(clock, changeListeners, waitMs, closeSignal);
     if (hasChanged) this.#startedAt = clock.now();

@@ -5,9 +5,9 @@ import { toUndiciBody } from '../invoke/request-body.js';
 import type { RequestOptions } from './request-options.js';
 
 /**
- * Copies the request options that undici reads when the call starts, so that all attempts send the same request. The
- * body is shared, not copied. A class is ten times as fast as an object created with spread syntax, because undici
- * destructures the options of every request.
+ * Copies the request options that undici reads. The copy is made when the call starts, so that all attempts send the
+ * same request. The body is shared, not copied. A class is ten times as fast as an object created with spread syntax,
+ * because undici destructures the options of every request.
  */
 export class RequestCopy implements TransportRequest {
   readonly path: string;
@@ -66,7 +66,8 @@ export function copyOptions<T extends Omit<RequestOptions, 'path'>>(options: T):
 const formContentType = 'application/x-www-form-urlencoded;charset=UTF-8';
 
 /**
- * Accepts any form that undici accepts. Returns an invalid value unchanged, so that undici reports the error.
+ * Copies headers in any form that undici accepts. Returns headers of another type unchanged, so that undici reports the
+ * error.
  * @param contentType - added if the headers have no `content-type`
  */
 export function copyHeaders(headers: unknown, contentType?: string): unknown {

@@ -25,8 +25,8 @@ export interface CallOptions {
   /** Retries of the call. Default of each field: the setting of the binding. @see {@link BindOptions.retries} */
   readonly retries?: RetryOptions | false | undefined;
   /**
-   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding, else `once`
-   * for `call()`, or the kind that the HTTP method of the request implies.
+   * Kind of the call, which determines whether the call may be retried. Default: the kind of the binding. If the
+   * binding has none, `once` for `call()`, and the kind that the HTTP method implies for a request.
    */
   readonly kind?: CallKind | undefined;
   /**
@@ -35,8 +35,8 @@ export interface CallOptions {
    */
   readonly affinity?: string | undefined;
   /**
-   * Whether the call waits until its deadline while no endpoint can be used. Default: the setting of the binding. @see
-   * {@link BindOptions.waitForReady}
+   * Whether the call waits while no endpoint can be used, at most until its deadline. Default: the setting of the
+   * binding. @see {@link BindOptions.waitForReady}
    */
   readonly waitForReady?: boolean | undefined;
   /** Aborts the call, which then rejects with `ABORTED`. Default: none. */
@@ -160,7 +160,7 @@ export function checkRequest(options: RequestOptions, name: string): void {
   if (options.query !== undefined && !isPlainObject(options.query))
     throw requestError(
       name,
-      `query must be a plain object; got ${describeValue(options.query)}; write it as { key: value }`,
+      `query must be a plain object such as { page: 2 }; got ${describeValue(options.query)}`,
     );
   if (typeof options.body !== 'string') checkBody(options.body, `Request to ${name}`);
   if (options.signal !== undefined) checkSignal(options.signal, `Request to ${name}`);

@@ -209,8 +209,8 @@ export class ServiceBinding implements Binding {
     try {
       if (typeof (options.path as unknown) !== 'string')
         throw configError(`${this.#subject}: path must be a string; got ${describeValue(options.path)}`);
-      // The call runs in the async context of the caller. A handler of `fetch` does not carry this context, so it is
-      // captured here.
+      // The call runs in the async context of the caller. A handler of `fetch` does not carry this context, so the
+      // context is captured here.
       const scope = handler instanceof AsyncResource ? handler : new AsyncResource('CLERK_CALL');
       if (this.#interception !== undefined) {
         this.#dispatchIntercepted(this.#interception, options, handler, scope, tlsOnly);

@@ -145,7 +145,7 @@ export class ServiceEndpointPicker implements EndpointPicker {
   /**
    * Looks the service up. Waits while all endpoints are starting. Starts the service if it has no endpoint. In the
    * result, `matching` is not empty.
-   * @param onResolved - called when the service config is known, before any start
+   * @param onResolved - called when the service config is known, before the service is started
    * @throws {@link ClerkError} when no endpoint matches the binding and the constraints
    */
   async resolve(constraints: PickConstraints, onResolved: () => void): Promise<CandidateSet> {

@@ -41,7 +41,7 @@ export class ServiceState implements HealthSource {
   readonly attemptTimeouts = new AttemptTimeouts();
   /** Called after the endpoints of the service, or the health of an endpoint, changed. */
   readonly changeListeners = new Set<() => void>();
-  /** The `probe` option of the last binding that set it; `false` switches probes off. */
+  /** The option `probe` of the last binding with this option; `false` switches probes off. */
   probe: ProbeRequest | false = defaultProbe;
   /** Whether a binding has a factory, which takes precedence over the factory of the registry. */
   hasOwnFactory = false;
@@ -170,7 +170,7 @@ export class ServiceState implements HealthSource {
   applyResolution(resolution: ResolvedService): void {
     if (this.#isClosed) return;
     if (resolution === this.#resolution) {
-      // Infinity means that a background lookup is in progress.
+      // Infinity: a background lookup was in progress, and has returned the resolution that is already in use.
       if (this.#refreshAt === Infinity) this.#refreshAt = this.clerk.clock.now() + staleRefreshMs;
       return;
     }
@@ -180,7 +180,7 @@ export class ServiceState implements HealthSource {
     this.#updateRetryOverrides(resolution);
     // A lookup after 75 to 85 % of the TTL delivers a new resolution before the TTL ends.
     const refreshFraction = 0.75 + 0.1 * this.clerk.clock.random();
-    // The TTL of a stale resolution has already passed.
+    // The TTL of a stale resolution has already passed, so the next lookup follows at a fixed interval.
     this.#refreshAt = resolution.stale
       ? this.clerk.clock.now() + staleRefreshMs
       : resolution.requestedAt + resolution.ttlMs * refreshFraction;
@@ -188,8 +188,8 @@ export class ServiceState implements HealthSource {
     const { members } = this.table;
     if (hasDroppedStarted || previous?.endpoints !== resolution.endpoints || wasEnding !== this.#isEnding)
       this.#updateEndpoints();
-    // The registry has removed the last endpoint, and calls still wait there for a response that may never arrive. A
-    // new start lets these calls be retried before their deadline.
+    // If the registry has removed the last endpoint, calls may still wait for a response of that endpoint. The response
+    // may never arrive. After a start of the service, these calls can be retried before their deadline.
     const hasLostCalls = members.some(({ pending, unhealthySince }) => pending > 0 && unhealthySince !== 0);
     if (this.table.members.length === 0 && hasLostCalls) this.#restartIfDead();
     if (resolution.loads && !resolution.stale)
@@ -212,8 +212,8 @@ export class ServiceState implements HealthSource {
   }
 
   /**
-   * Whether all endpoints drain and the registry can start the service. Their processes may end at any time, so calls
-   * wait for a start instead. @see [C6.8](../../docs/guarantees.md#c6-8)
+   * Whether all endpoints drain and the registry can start the service. The processes of the endpoints may end at any
+   * time, so calls wait until the registry has started the service. @see [C6.8](../../docs/guarantees.md#c6-8)
    */
   get #isEnding(): boolean {
     const { endpoints = [], startable, stale } = this.#resolution ?? {};

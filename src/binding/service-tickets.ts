@@ -14,7 +14,7 @@ export class ServiceTickets {
   #lastVersion = 0;
   #lastCanonical = '';
 
-  /** @param canonical - returns the canonical name, once it is known */
+  /** @param canonical - returns the canonical name, or the bound name before the first lookup */
   constructor({ tickets, clock }: Pick<ClerkContext, 'tickets' | 'clock'>, canonical: () => string) {
     this.#source = tickets;
     this.#clock = clock;
@@ -42,7 +42,7 @@ export class ServiceTickets {
 
   /**
    * Called when an endpoint has refused a ticket. Returns undefined when no other ticket can be tried now.
-   * @param refused - undefined when the request had no ticket
+   * @param refused - the refused ticket; undefined when the request had no ticket
    */
   renew({ keys }: Endpoint, refused: string | undefined): Promise<void> | undefined {
     if (keys.length === 0 || this.#source?.discard(this.#canonical(), refused) !== true) return undefined;

@@ -72,7 +72,8 @@ export class ServiceWatch {
     const byName = parseSnapshot(snapshot, name);
     const raw: unknown = byName.has(name) ? byName.get(name) : { kind: 'absent' };
     const parsed = parseResolution(raw, name);
-    // The snapshot does not contain the name to which the link leads. The next lookup follows the link.
+    // A snapshot of a link does not contain the target of the link, so the snapshot is ignored. The next lookup follows
+    // the link.
     if (parsed.kind === 'link') return;
     const now = clock.now();
     const { statedAt } = raw as { readonly statedAt?: unknown };

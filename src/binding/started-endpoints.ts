@@ -20,7 +20,7 @@ export class StartedEndpoints {
   #endpoints: readonly Endpoint[] = [];
   #lastResult: readonly Endpoint[] | undefined;
   #startedAt = 0;
-  /** Whether the registry started the endpoints. Its resolutions then also show when the endpoints have ended. */
+  /** Whether the registry started the endpoints. If so, later resolutions show when the endpoints have ended. */
   #startedByRegistry = false;
   #startCount = 0;
   #isVerified = false;
@@ -44,7 +44,7 @@ export class StartedEndpoints {
   }
 
   /**
-   * Drops the endpoints if the registry lists other endpoints, or no longer lists the endpoints that it started.
+   * Drops the endpoints if the registry lists endpoints, or if the registry started the endpoints and lists none later.
    * Returns whether endpoints were dropped.
    */
   applyResolution({ endpoints, stale, requestedAt }: ResolvedService): boolean {

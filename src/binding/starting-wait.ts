@@ -3,7 +3,7 @@ import type { Clock } from '../core/clock.js';
 import { nextChange } from './next-change.js';
 import { isAborted } from '../core/abort-signal.js';
 
-/** Interval between lookups while all endpoints are starting, in ms. A watch usually reports the change earlier. */
+/** Interval between lookups while all endpoints are starting, in ms. A watch usually delivers a change earlier. */
 const refreshIntervalMs = 500;
 /** Maximum time of one wait, in ms. */
 const maxWaitMs = 60_000;
@@ -45,5 +45,3 @@ export class StartingWait {
     }
   }
 }
-
-/** A signal can abort during an `await`, which the type checker ignores. */

@@ -17,9 +17,9 @@ import type { Resolved } from './resolved.js';
 export interface Clerk extends AsyncDisposable {
   /**
    * An undici dispatcher. A request to a host under `.clerk` becomes a call of this clerk. Every other request goes
-   * to the dispatcher in the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes the clerk.
-   * The dispatcher of the option stays open. `clerk.dispatcher` then rejects all requests, including those to other
-   * hosts.
+   * to the dispatcher in the option `dispatcher` of {@link createClerk}. Closing `clerk.dispatcher` closes the clerk,
+   * but not the dispatcher of the option. A closed `clerk.dispatcher` rejects all requests, even requests to hosts that
+   * are not under `.clerk`.
    */
   readonly dispatcher: Dispatcher & {
     /** Whether the dispatcher was closed. */
@@ -29,9 +29,9 @@ export interface Clerk extends AsyncDisposable {
   };
 
   /**
-   * `fetch` of the implied binding of a name: the binding that {@link Clerk.bind} creates without options. Hosts
-   * under `.clerk` are called through this binding. Any other host is called as by {@link Clerk.dispatcher}. For a
-   * binding with options, use {@link Binding.fetch}.
+   * `fetch` of the implied binding of a name, which {@link Clerk.bind} creates without options. A host under `.clerk`
+   * is called through the implied binding. Any other host is called as by {@link Clerk.dispatcher}. For options, use
+   * {@link Binding.fetch}.
    *
    * A host under `.clerk` has the segments of a name in reverse order: `http://orders.shop.clerk` calls
    * `/shop/orders`. A failed call rejects with a `TypeError`, as `fetch` does. The cause of the `TypeError` is a
@@ -121,8 +121,8 @@ export interface Clerk extends AsyncDisposable {
   /**
    * Closes the clerk: rejects new calls with `CLERK_CLOSED`, waits for the end of calls in flight and their response
    * bodies, then releases all resources. After the `closeTimeoutMs` of {@link createClerk}, fails the remaining calls
-   * and response bodies. May be called repeatedly. Rejects if the registry fails to close. All other resources are
-   * then released too.
+   * and response bodies. May be called repeatedly. Rejects if the registry fails to close, after all other resources
+   * are released.
    */
   close(): Promise<void>;
 

@@ -253,7 +253,7 @@ export class DefaultClerk implements Clerk {
 function checkListener<E extends ClerkEvent>(event: E, listener: unknown): E {
   if (typeof listener !== 'function')
     throw configError(`Listener for '${event}' must be a function; got ${describeValue(listener)}`);
-  // `events.on()` of `node:events` also adds a listener for 'error', which the clerk never emits.
+  // The clerk never emits 'error'. The name is accepted, because `events.on()` of `node:events` adds a listener for it.
   if (ClerkEvents.has(event) || (event as string) === 'error') return event;
   throw configError(`Event must be one of ${ClerkEvents.names.join(', ')}; got '${event as string}'`);
 }

@@ -26,8 +26,8 @@ export type ClerkFetch = (
 export type FetchDispatcher = Pick<Dispatcher, 'dispatch'>;
 
 /**
- * undici's `fetch` through `dispatcher`. If `input` is a `Request` with a dispatcher, that dispatcher is used, unless
- * `isGiven` is true.
+ * undici's `fetch`, which sends requests through `dispatcher`. If `isGiven` is false and `input` is a `Request` with
+ * a dispatcher, undici uses the dispatcher of the `Request` instead.
  */
 export type UndiciFetch = (
   dispatcher: FetchDispatcher,
@@ -196,7 +196,7 @@ class CallDispatcher implements FetchDispatcher, EncodedSize {
   }
 
   dispatch(request: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): boolean {
-    // A redirect may lead to a host that is not under `.clerk`.
+    // After a request to a host under `.clerk`, the next request follows a redirect, which may lead to any host.
     const isRedirected = this.isClerkCall;
     const { redirects, subject } = this.#settings;
     const { dispatcher, redirected = dispatcher } = this.#settings;
@@ -211,7 +211,7 @@ class CallDispatcher implements FetchDispatcher, EncodedSize {
     }
     this.encodedBytes = 0;
     const counting = new CountingHandler(handler as unknown as RequestHandler, this) as never;
-    // A redirect may have removed the body.
+    // If a redirect has removed the body, the original body must not be sent.
     const hasBody = request.body !== null && request.body !== undefined;
     const originalBody = hasBody ? this.#originalBody : undefined;
     if (this.#options === undefined && originalBody === undefined) return target.dispatch(request, counting);

@@ -31,7 +31,7 @@ export function toIdentityConfig(
   const tickets = checkMode(given.tickets) ?? (identity === undefined ? 'off' : 'required');
   if (urls === undefined && registryKeys !== undefined)
     throw configError(
-      'createClerk: registryKey needs registry URLs; remove registryKey, or give it to remoteRegistry()',
+      'createClerk: registryKey needs registry URLs in the option registry; remove registryKey, or pass it to remoteRegistry()',
     );
   if (!issuesTickets && tickets !== 'off')
     throw configError(
@@ -39,7 +39,7 @@ export function toIdentityConfig(
     );
   if (tickets !== 'off' && identity === undefined)
     throw configError(
-      `createClerk: tickets: '${tickets}' needs the option identity or $CLERK_IDENTITY; set one of them`,
+      `createClerk: tickets: '${tickets}' needs the option identity, or $CLERK_IDENTITY if the registry is given by URLs; set one of them`,
     );
   requireTls({ urls: urls ?? [], identity, registryKeys }, 'createClerk');
   return { identity, registryKeys, tickets };

@@ -16,10 +16,10 @@ interface KnownServices {
 const waveSizes: readonly number[] = [2, 1, 1, 4];
 
 /**
- * Returns the longest of several names that is a service, or undefined. If a known service has no names below it,
- * only this service is resolved. Resolving uses a fresh cached result, or the last known result while the registry is
- * unreachable. In all other cases, names are looked up from the shortest to the longest, until a service has no names
- * below it.
+ * Returns the longest of several names that is a service, or undefined. If one of the names is a known service without
+ * names below it, only this name is looked up. If no known service qualifies, the names are looked up from
+ * the shortest to the longest, until a service has no names below it. A lookup may return a fresh cached result, or the
+ * last known result while the registry is unreachable.
  *
  * @param names - the prefixes of a path, longest first
  * @see [Decision 138](../../docs/decisions/138-names-below-a-service.md)

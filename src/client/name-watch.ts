@@ -19,7 +19,7 @@ export interface NamePut {
   /** All endpoints of the service; empty if the entry is a link to another name. */
   readonly endpoints: readonly Endpoint[];
   /**
-   * Number of endpoints that have registered before they accept connections. `endpoints` omits these endpoints.
+   * Number of endpoints that have registered and do not accept connections yet. `endpoints` omits these endpoints.
    * Absent when the number is 0.
    */
   readonly starting?: number;

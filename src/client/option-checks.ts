@@ -58,7 +58,7 @@ export function checkString(value: unknown, key: string): string | undefined {
   return value;
 }
 
-/** Also accepts null, which becomes undefined. */
+/** Returns undefined for null. */
 export function checkSignal(signal: unknown, subject: string): AbortSignal | undefined {
   if (signal === undefined || signal === null) return undefined;
   if (isAbortSignal(signal)) {

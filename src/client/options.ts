@@ -40,8 +40,8 @@ export interface ClerkOptions {
    * - the result of `openIdentity` of `binding-clerk/identity`
    * - a function that returns `{ name, key, cert }`: an absolute name, and a private key and its certificate in PEM
    *
-   * The registry and each endpoint with a key must then prove their keys, over TLS 1.3, before a byte of a request is
-   * sent. The option `connect` of `undici` does not apply to such connections. Default: the file in
+   * With an identity, the registry and each endpoint with a key must prove their keys over TLS 1.3 before a byte of a
+   * request is sent. The option `connect` of `undici` does not apply to these connections. Default: the file in
    * `$CLERK_IDENTITY`, if the registry is a list of URLs; otherwise no identity.
    *
    * @see [C7.3](../../docs/guarantees.md#c7-3)
@@ -96,7 +96,7 @@ export interface ClerkOptions {
    * decoded body above 1 MiB also fails if it is more than 200 times as large as the encoded body. A body that is
    * read as a stream has no limit. Default 67,108,864 (64 MiB).
    *
-   * The option `maxResponseSize` of `undici` limits the encoded size of a body, also of a body that is read as a
+   * The option `maxResponseSize` of `undici` limits the encoded size of a body, even of a body that is read as a
    * stream.
    */
   readonly maxResponseSize?: number | undefined;
@@ -222,9 +222,9 @@ export interface BindOptions {
    */
   readonly kind?: CallKind | undefined;
   /**
-   * Whether a call waits until its deadline while no endpoint can be used. Reasons are: the name is not registered,
-   * no endpoint matches, the registry does not respond, or every endpoint refuses connections. Such a call counts for
-   * `maxPending`. A call whose request may have been sent does not wait. Default `false`.
+   * Whether a call waits while no endpoint can be used, at most until its deadline. This happens if the name is not
+   * registered, no endpoint matches, the registry does not respond, or every endpoint refuses connections. A waiting
+   * call counts for `maxPending`. A call whose request may have been sent does not wait. Default `false`.
    */
   readonly waitForReady?: boolean | undefined;
   /**

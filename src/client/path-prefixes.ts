@@ -29,7 +29,7 @@ export function splitPath(path: unknown, root: string): PathPrefixes {
   if (length === 0)
     throw new ClerkError(
       'NAME_INVALID',
-      `Path of clerk.request() must begin with the name of a service; got '${path}'`,
+      `Path of clerk.request() must begin with a valid name such as '/shop/orders'; got '${path}'`,
     );
   return {
     names: Array.from({ length }, (_, i) => `/${segments.slice(0, length - i).join('/')}`),

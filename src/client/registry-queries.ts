@@ -15,8 +15,8 @@ import { checkSignal } from './option-checks.js';
 import { watchNames, type NameChange } from './name-watch.js';
 
 /**
- * Queries of the program to the registry. Every query except a watch has a timeout and keeps the process alive. Such
- * a query ends by the deadline of the inbound request that the program is serving.
+ * Queries of the program to the registry. Every query except a watch has a timeout and keeps the process alive. A query
+ * that is made while the program serves an inbound request ends by the deadline of that request.
  */
 export class RegistryQueries {
   readonly #clerk: ClerkContext;
@@ -110,8 +110,8 @@ export class RegistryQueries {
 
   /**
    * Runs a query. The query fails after the lookup timeout of 5,000 ms, after `callTimeoutMs`, or at the deadline of
-   * the inbound request. It also fails when `callerSignal` aborts or the clerk closes. The signal for `run` then
-   * aborts.
+   * the inbound request. It also fails when `callerSignal` aborts or the clerk closes. In each of these cases, the
+   * signal for `run` aborts.
    * @param callTimeoutMs - timeout of the call that needs the result
    */
   async #query<T>(

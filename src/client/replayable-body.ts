@@ -1,6 +1,6 @@
 /**
- * Maximum size of the collected chunks, except a single larger chunk, in bytes. A limit is needed, because a stream
- * may have no end.
+ * Maximum size of the collected chunks together, in bytes. A single chunk may be larger. A limit is needed, because a
+ * stream may have no end.
  */
 const maxCollectedBytes = 16 * 1_048_576;
 
@@ -8,9 +8,9 @@ type Chunk = Uint8Array<ArrayBuffer>;
 type Read = Awaited<ReturnType<ReadableStreamDefaultReader<Chunk>['read']>>;
 
 /**
- * Reads the body of a `Request`, which hides whether it was made from a string, bytes or a stream. If all chunks are
- * ready, returns bytes, which have a length and can be sent again by a retry. Otherwise returns a stream of the whole
- * body.
+ * Reads the body of a `Request`. A `Request` hides whether its body was made from a string, bytes or a stream. If all
+ * chunks are ready, returns bytes, which have a length and can be sent again by a retry. If not, returns a stream of
+ * the whole body.
  *
  * @param nextTurn - calls back in the next turn of the event loop; a chunk that has not arrived by then is not ready
  */

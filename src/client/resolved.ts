@@ -17,7 +17,7 @@ export interface Resolved {
   /** All endpoints; empty when the service has no endpoint. */
   readonly endpoints: readonly Endpoint[];
   /**
-   * Number of endpoints that have registered before they accept connections. `endpoints` omits these endpoints.
+   * Number of endpoints that have registered and do not accept connections yet. `endpoints` omits these endpoints.
    * Absent when the number is 0.
    */
   readonly starting?: number;

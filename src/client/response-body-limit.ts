@@ -16,8 +16,8 @@ type ReadMethods = Readonly<Record<ReadMethod | 'clone', (this: Response) => unk
 
 /**
  * Limits the size of the bodies that the methods of a `Response` read whole, such as `text()`. The stream `body` has
- * no limit. A method whose limit is exceeded rejects with a `TypeError` as `fetch` does, with the cause
- * `BODY_TOO_LARGE`.
+ * no limit. If a body exceeds the limit, the method rejects with a `TypeError`, as `fetch` does. The cause of the error
+ * is a `ClerkError` with the code `BODY_TOO_LARGE`.
  */
 export class ResponseBodyLimit {
   readonly #maxBytes: number;
@@ -25,7 +25,7 @@ export class ResponseBodyLimit {
   /** Prototypes with limited read methods, by the original prototype of the response. */
   readonly #prototypes = new WeakMap<object, object>();
 
-  /** @param maxBytes - in bytes after decoding; `Infinity` for no limit */
+  /** @param maxBytes - maximum size of a body in bytes, after decoding; `Infinity` for no limit */
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
   }
@@ -81,7 +81,7 @@ export class ResponseBodyLimit {
     }
   }
 
-  /** Whether `content-length` is within the limit. The body then ends at this length. */
+  /** Whether `content-length` is within the limit. If so, the body ends at this length, and no count is needed. */
   #fits(headers: Headers): boolean {
     const length = headers.get('content-length');
     return length !== null && Number(length) <= this.#maxBytes && headers.get('content-encoding') === null;

@@ -30,7 +30,7 @@ interface Entry {
 const renewalFraction = 0.8;
 /** Interval between two background renewals after a failure, and the first interval between two discards. */
 const minIntervalMs = 1_000;
-/** Each further discard doubles the interval, up to this maximum. */
+/** Maximum interval between two discards, in ms. Each further discard doubles the interval, up to this maximum. */
 const maxDiscardIntervalMs = 60_000;
 /**
  * Maximum number of discards before the end of the interval. A restored registry may change its incarnation twice
@@ -139,7 +139,7 @@ export class TicketCache implements TicketSource {
         continue;
       }
       const { text, expiresInMs } = received;
-      // The key of this program may have changed during the request.
+      // If the key of this program has changed during the request, a ticket for the new key is requested.
       if (entries !== this.#entries) continue;
       entry.renewAt = sentAt + expiresInMs * renewalFraction;
       entry.ticket = Object.freeze({ text, expiresAt: sentAt + expiresInMs, freshUntil: entry.renewAt });

@@ -9,7 +9,7 @@ import { StartBackoff } from '../core/start-backoff.js';
 import { withDeadline } from '../core/with-deadline.js';
 
 const startTimeoutMs = 60_000;
-/** Time in ms without a new start after the registry refused a start, because the service has working endpoints. */
+/** Delay of the next start, in ms, if the registry refused a start because the service has working endpoints. */
 const unchangedWaitMs = 1_000;
 const maxPostponedMs = 60_000;
 const minIntervalMs = 500;
@@ -108,7 +108,7 @@ export class ServiceStarter {
       return endpoints;
     } catch (error) {
       if (this.#signal.aborted) throw this.#closedError();
-      // `remainingMs` states that the start is too early. An early start does not count as a failed start.
+      // A `remainingMs` in the error states that the start is too early. An early start is not counted as a failure.
       if (isClerkError(error) && error.code === 'START_FAILED')
         throw error.remainingMs === undefined
           ? this.#recordFailure(error)

@@ -21,8 +21,8 @@ interface FailingLookup {
 
 const backoff = { firstMs: 200, maxMs: 5_000 };
 /**
- * Retries of a name end when no caller has requested the name for this time. The time must exceed `staleTtlMs`,
- * because requests that the cache answers are not counted.
+ * Retries of a name end when no caller has requested the name for this time. The time must exceed `staleTtlMs` in
+ * `last-known-good.ts`, because requests that the cache answers are not counted.
  */
 const retryWhileWantedMs = 10_000;
 

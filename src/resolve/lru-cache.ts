@@ -29,7 +29,7 @@ export function createResolutionCache(clock: Clock, maxNames: number): Resolutio
   return {
     get(name) {
       const resolved = cache.get(name);
-      // lru-cache checks only the monotonic clock.
+      // lru-cache checks only the monotonic clock, so the wall clock is checked here.
       return resolved &&
         (resolved.ttlMs === Infinity || clock.wallNow() - resolved.requestedWallAt < resolved.ttlMs)
         ? resolved

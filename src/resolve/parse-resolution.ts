@@ -124,7 +124,10 @@ function parseTimeout(raw: RawObject, name: string): number | undefined {
 function parseStarting(value: unknown, name: string): number | undefined {
   if (value === undefined || value === 0) return undefined;
   if (!Number.isSafeInteger(value) || (value as number) < 0)
-    throw invalidResolutionError(name, `starting must be an integer ≥ 0; got ${describeValue(value)}`);
+    throw invalidResolutionError(
+      name,
+      `the field 'starting' must be an integer ≥ 0; got ${describeValue(value)}`,
+    );
   return value as number;
 }
 
@@ -199,11 +202,11 @@ const stepKinds: readonly unknown[] = [
 function parsePath(value: unknown, name: string, guaranteedMs: number): readonly ResolutionStep[] {
   if (value === undefined) return [{ name, kind: 'service', guaranteedMs }];
   if (!Array.isArray(value))
-    throw invalidResolutionError(name, `path must be a list; got ${describeValue(value)}`);
+    throw invalidResolutionError(name, `the field 'path' must be a list; got ${describeValue(value)}`);
   if (value.length > maxPathSteps)
     throw invalidResolutionError(
       name,
-      `path must have at most ${String(maxPathSteps)} steps; got ${String(value.length)}`,
+      `the field 'path' must have at most ${String(maxPathSteps)} steps; got ${String(value.length)}`,
     );
   return Array.from(value, (item: unknown) => {
     const step = (typeof item === 'object' && item !== null ? item : {}) as RawObject;
@@ -211,7 +214,7 @@ function parsePath(value: unknown, name: string, guaranteedMs: number): readonly
     if (!stepKinds.includes(kind))
       throw invalidResolutionError(
         name,
-        `the kind of a path step must be ${stepKinds.join(', ')}; got ${quote(kind)}`,
+        `the kind of a path step must be one of ${stepKinds.join(', ')}; got ${quote(kind)}`,
       );
     return {
       name: parseNameField(step.name, name, 'name of a path step'),
@@ -226,7 +229,7 @@ function parseScheduled(value: unknown, name: string): readonly ScheduledChange[
   if (!Array.isArray(value) || value.length > maxPathSteps)
     throw invalidResolutionError(
       name,
-      `scheduled must be a list of at most ${String(maxPathSteps)} changes; got ${describeValue(value)}`,
+      `the field 'scheduled' must be a list of at most ${String(maxPathSteps)} changes; got ${describeValue(value)}`,
     );
   if (value.length === 0) return undefined;
   return Object.freeze(
@@ -236,7 +239,7 @@ function parseScheduled(value: unknown, name: string): readonly ScheduledChange[
       if (change !== 'replace' && change !== 'remove')
         throw invalidResolutionError(
           name,
-          `a scheduled change must be replace or remove; got ${quote(change)}`,
+          `the field 'change' of a scheduled change must be 'replace' or 'remove'; got ${quote(change)}`,
         );
       return Object.freeze({
         name: parseNameField(raw.name, name, 'name of a scheduled change'),

@@ -75,7 +75,7 @@ export class SnapshotFile {
       const [first, ...lines] = text.split('\n');
       if (first !== header)
         throw new Error(
-          `the first line must be ${header}; delete the file if another version of the program wrote it`,
+          `the first line must be ${header}; delete the file if another version of binding-clerk wrote it`,
         );
       for (const line of lines) if (line !== '') this.#index(line);
     } catch (error) {
@@ -149,7 +149,7 @@ export class SnapshotFile {
 
   #warnOfWrite(problem: string): void {
     const { path, logger } = this.#options;
-    if (!this.#warned) logger.warn(`Snapshot file ${path} could not be written: ${problem}`);
+    if (!this.#warned) logger.warn(`Snapshot file ${path} cannot be written: ${problem}`);
     this.#warned = true;
   }
 

@@ -17,7 +17,7 @@ export interface ValidatingResolverOptions {
 /**
  * Validates each response and follows links. A lookup rejects if the registry fails, times out or sends an invalid
  * response, and never resolves to an empty list instead. Concurrent lookups that reach the same name share one
- * request. If the shared result has already expired on arrival, a lookup that began later sends its own request.
+ * request. If the shared result has expired on arrival, a lookup that began after the request sends its own request.
  * @see [C1.1](../../docs/guarantees.md#c1-1)
  */
 export function validatingResolver(registry: Registry, options: ValidatingResolverOptions): Resolver {

@@ -3,10 +3,10 @@ import { isUnspecified, parseAddress, urlHost } from '../core/address.js';
 import { describeValue } from '../core/describe-value.js';
 import { configError, errorMessage } from '../core/errors.js';
 
-/** Addresses of one endpoint. */
+/** Maximum number of URLs of one server, because an endpoint has at most 16 addresses. */
 const maxUrls = 16;
 
-/** Parses the option `advertise`. Undefined: the address at which the server listens. Empty: none. */
+/** Parses the option `advertise`. Undefined: the server uses the address at which it listens. Empty: it uses no URL. */
 export function parseAdvertise(value: unknown): readonly string[] | undefined {
   if (value === undefined) return undefined;
   if (value === false) return [];
@@ -34,12 +34,12 @@ function checkedUrl(url: string): string {
   const kind = refusedKind(address.hostname);
   if (kind !== undefined)
     throw configError(
-      `Option advertise must be an address that clients connect to; got ${url}, which is ${kind}; use another address of this host`,
+      `Option advertise must be an address to which clients may connect; got ${url}, which is ${kind}; use another address of this host`,
     );
   return address.text;
 }
 
-/** Host names in the given URLs, which requests may then contain in `Host`. */
+/** Returns the host names in the URLs, which the header `Host` of a request may contain. */
 export function advertisedHosts(urls: readonly string[] = []): readonly string[] {
   return urls.map((url) => parseAddress(url).hostname);
 }

@@ -27,7 +27,7 @@ export interface AuditQuery {
   readonly isWanted: (line: AuditLine) => boolean;
   /** Maximum time to wait for the first line, in ms. */
   readonly waitMs: number;
-  /** Ends the wait. */
+  /** Ends the wait when the signal is aborted. */
   readonly signal: AbortSignal;
 }
 
@@ -38,8 +38,8 @@ export interface AuditQuery {
  */
 export interface AuditLog {
   /**
-   * Error of the last write; undefined if it succeeded. While it is defined, the server rejects changes with this
-   * error.
+   * Error of the last write; undefined if the write succeeded. While it is defined, the server rejects changes with
+   * this error.
    */
   readonly failure: ClerkError | undefined;
   /**
@@ -60,6 +60,6 @@ export interface AuditLog {
   recordError(kind: 'refusal' | 'failure', entry: AuditEntry): void;
   /** @throws {@link ClerkError} `CONFIG_INVALID` when `after` is not a position of this log */
   read(query: AuditQuery): Promise<AuditResponse>;
-  /** Waits for started changes, writes the counts of the current minute and hour, and closes the files. */
+  /** Waits for started changes, writes the counts of rejected requests and of tickets, and closes the files. */
   close(): Promise<void>;
 }

@@ -28,7 +28,7 @@ export interface Caller {
   readonly pin?: KeyPin | undefined;
   /**
    * The launched instance that owns the key; undefined for a key of a principal. The key of an instance has fewer
-   * rights.
+   * rights than a key of its principal.
    */
   readonly instance?: InstanceOfKey | undefined;
   /** Certificate of the connection, DER in base64. Stored with an endpoint that the caller registers. */
@@ -108,8 +108,8 @@ export interface IdentityService {
   /** Returns the keys of the principals on which the caller has the right `admin`, sorted by principal. */
   listIdentities(principal: string | undefined, caller: Caller): readonly IdentityMessage[];
   /**
-   * Returns the rights on whose paths the caller has the right `admin`. With `path`, returns only the rights of
-   * directories on this path.
+   * Returns the rights on the paths on which the caller has the right `admin`. With `path`, returns only the rights
+   * that the directories on this path hold.
    */
   listAccess(path: string | undefined, caller: Caller): readonly AccessEntry[];
 }

@@ -145,11 +145,11 @@ async function openServer(
   const metrics = new Metrics(runtime);
   const limitWarnings = new LimitWarnings(runtime, logger);
   closers.push(() => metrics.close());
-  // Closed after the name service, whose last changes it records.
+  // The audit log is closed after the name service, because it records the last changes of the name service.
   let audit: AuditLog | undefined;
   closers.push(() => audit?.close());
   let registryKey: LiveRegistryKey | undefined;
-  // Changes of the registry before the audit log is open.
+  // Changes that the registry makes before the audit log is open.
   const earlyChanges: OwnChange[] = [];
   let recordOwnChange = (change: OwnChange): void => void earlyChanges.push(change);
   const namingOptions: NameServerOptions = {
@@ -193,7 +193,7 @@ async function openServer(
   let launcher: Launcher | undefined;
   if (manifests !== undefined) {
     // Without a data folder, the output of services goes to a temporary folder, because the error of a failed start
-    // quotes it.
+    // quotes the output.
     const folder = data === undefined ? temporaryFolder() : undefined;
     if (folder) closers.push(() => folder.remove());
     // The store ignores the folder `logs` in the data folder.
@@ -372,7 +372,7 @@ export interface RotateRegistryKeyOptions {
   readonly data: string;
   /** The step to make. A repeated step changes nothing. */
   readonly step: RegistryKeyStep;
-  /** Whether to make the step before the waiting time after the last step has passed. Default false. */
+  /** Whether to make the step even if the waiting time after the last step has not passed. Default false. */
   readonly force?: boolean;
 }
 
@@ -385,12 +385,12 @@ export interface RotateRegistryKeyOptions {
  *   client that knows only the former key can no longer connect.
  * - `retire`: the former key is no longer accepted.
  *
- * Between two steps, wait for 330 s and for a third of the longest lease, so that clerks, services and identity files
- * learn both keys. If a program has the option `registryKey` or `$CLERK_REGISTRY_KEY`, add the new key there after
- * the step `prepare`.
+ * Between two steps, wait until both 330 s and a third of the longest lease have passed, so that clerks, services and
+ * identity files learn both keys. If a program has the option `registryKey` or `$CLERK_REGISTRY_KEY`, add the new key
+ * there after the step `prepare`.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the folder is not secured, or the step does not follow the last
- *   one
+ *   step
  * @throws {@link ClerkError} `CHANGE_TOO_EARLY` less than 330 s after the last step, unless `force` is set
  * @see [T10](../../docs/background.md#t10)
  */
@@ -420,7 +420,7 @@ const registryKeyFile: RegistryKeyFile & ClientKeysFile = {
 };
 
 /**
- * Returns the parts that `initialize` and `addOperator` need. Their changes are recorded in the audit log.
+ * Returns the parts that `initialize` and `addOperator` need. The changes that they make are recorded in the audit log.
  *
  * @param isAlone - whether to reject the call while a server uses the database
  */
@@ -459,7 +459,7 @@ function initializeRuntime(data: string, config: ServerConfig, isAlone: boolean)
         const close = async (): Promise<void> => {
           await names.close();
           try {
-            // Opens the audit log even without changes, so that it gets no gap at the next start of a server.
+            // Opens the audit log even without changes, so that the log gets no gap at the next start of a server.
             const audit = await openAudit(data, names, config, runtime);
             for (const change of changes) audit.recordOwnChange(change);
             await audit.close();
@@ -521,7 +521,7 @@ export async function* readLog(
       'NAME_NOT_FOUND',
       isMissing
         ? `Data folder ${quote(data)} has no log of ${name}, which is created by the first start of the service; check the canonical name and the data folder`
-        : `The log of ${name} cannot be read: ${errorMessage(error)}; check the name and the data folder`,
+        : `The log of ${name} cannot be read: ${errorMessage(error)}; check the permissions of the log file`,
       { cause: error },
     );
   }

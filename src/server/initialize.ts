@@ -80,7 +80,7 @@ export async function initialize(
     await identityFiles.write(path, operator, [registry.pin]);
     if (store.identities.ownerOf(operator.pin)?.principal !== operatorName)
       await store.identities.enrolOperator(operatorName, operator.pin);
-    // This file is written last, because it makes the next start of the server secured.
+    // This file is written last, because a server that finds the file requires keys and rights.
     await keyFile.write(registryKeyPath(data), { credentials: registry, pins: [registry.pin] });
     return Object.freeze({ registryKey: registry.pin, operator: path });
   } finally {

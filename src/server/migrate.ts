@@ -65,6 +65,6 @@ function checkPlace(place: RegistryPlace | undefined, field: string): void {
   if ([data, store, storeFile].filter((each) => each !== undefined && each !== '').length === 1) return;
   throw new ClerkError(
     'CONFIG_INVALID',
-    `migrateRegistry(): ${field} must have one of data, store and storeFile; set exactly one of them`,
+    `migrateRegistry(): option ${field} must have exactly one of the fields data, store and storeFile`,
   );
 }

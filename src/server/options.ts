@@ -36,11 +36,11 @@ export interface ServerOptions {
   /** File of mode 0600 that contains the URL of the database, in place of `store`. Default none. */
   readonly storeFile?: string;
   /**
-   * URL at which clients reach this server, or 1 to 16 such URLs of it, best first. Each server of one database
-   * registers itself with its URLs in `/clerk/registry`, so that clients that know one server learn the others. The host
-   * names in the URLs count as `allowedHosts`. `false`: clients do not learn of this server. Default: the address at
-   * which the server listens; on all interfaces, the addresses of the host. A server whose port is published by a
-   * container needs the option. Needs `store` or `storeFile`; without them the code is `CONFIG_INVALID`.
+   * URL at which clients reach this server, or a list of 1 to 16 such URLs, best first. Each server of one database
+   * registers itself with its URLs in `/clerk/registry`, so that clients that know one server learn the others. The
+   * host names in the URLs count as `allowedHosts`. With `false`, clients do not learn of this server. Default: the
+   * address at which the server listens; on all interfaces, the addresses of the host. A server needs this option if a
+   * container publishes its port. Needs `store` or `storeFile`; without them the code is `CONFIG_INVALID`.
    *
    * @see [G11](../../docs/background.md#g11)
    */
@@ -74,7 +74,7 @@ export interface ServerOptions {
   /**
    * Maximum number of endpoints that one principal may register, 1 to 10,000,000. Default 1,000. Further registrations
    * fail with `LIMIT_EXCEEDED`, and the server logs a warning. In a server without authentication, all loopback
-   * addresses are one principal, and so is each other address; see `ipv4PrefixLength`.
+   * addresses are one principal, and each other address is a principal of its own; see `ipv4PrefixLength`.
    */
   readonly maxRegistrations?: number;
   /**
@@ -223,7 +223,7 @@ export function toServerConfig(options: ServerOptions) {
   const advertise = parseAdvertise(options.advertise);
   if (options.advertise !== undefined && options.store === undefined && options.storeFile === undefined)
     throw configError(
-      'Option advertise needs the option store or storeFile, because only servers of one database name each other',
+      'Option advertise needs the option store or storeFile, because only servers that share a database announce their URLs',
     );
   if (typeof adopt !== 'boolean')
     throw configError(`Option adopt must be true or false; got ${describeValue(adopt)}`);

@@ -110,9 +110,9 @@ export interface NameService {
   resolve(name: string): ResolveResponse;
   /** Like `resolve`, but returns undefined in place of an error. */
   resolveJson(name: string): string | undefined;
-  /** The result omits names that are not visible, except as `next`. */
+  /** The result omits names that are not visible, but `next` may be such a name. */
   list(glob: string, after: string | undefined, maxEntries: number, isVisible?: NameVisibility): ListResponse;
-  /** The result omits names that are not visible, except as `next`. */
+  /** The result omits names that are not visible, but `next` may be such a name. */
   search(
     glob: string,
     filter: Readonly<Record<string, string>>,
@@ -140,8 +140,8 @@ export interface NameService {
   nearName(name: string, isVisible?: NameVisibility): string | undefined;
   whois(address: string): WhoisResponse;
   /**
-   * Follows the links in a name. There may be no entry at the result. Returns undefined when the links form a cycle
-   * or contain an unknown directory identifier. Does not restart guarantees.
+   * Follows the links in a name. The resulting name need not exist. Returns undefined when the links form a cycle or
+   * contain an unknown directory identifier. Does not restart guarantees.
    */
   canonicalOf(name: string): string | undefined;
   /** Revision of the store when it was opened; 0 for an empty store. */
@@ -258,8 +258,8 @@ export interface WatchOptions {
   /** Which names the watch may show. A link to an invisible name appears as deleted. */
   readonly isVisible?: NameVisibility;
   /**
-   * Receives each event, including heartbeats. After this event, a client can resume from `revision`. `position` is
-   * its full form with incarnation and mark.
+   * Receives each event, including heartbeats. After this event, a client can resume from `revision`. `position` is the
+   * revision with incarnation and mark.
    */
   readonly onEvent: (event: WatchEvent, revision: string, position: string) => void;
   /**
@@ -272,7 +272,7 @@ export interface OpenWatch {
   /** Total length of all names and globs of the watch, in characters. */
   readonly globBytes: number;
   edit(add: readonly string[], remove: readonly string[]): void;
-  /** Sends `resync`, a full snapshot and `current`, after events were dropped for a slow client. */
+  /** Sends `resync` with the reason, a full snapshot and `current`, for example after events were dropped. */
   resync(reason: string): void;
   close(): void;
 }
@@ -299,7 +299,10 @@ export interface LaunchRecord {
   readonly redeemed: boolean;
   /** Addresses of the registration that redeemed the ticket. The launcher connects to no other address. */
   readonly addresses?: readonly string[];
-  /** Identity of the host in the same registration. The process may run in another network namespace. */
+  /**
+   * Identity of the host in the registration that redeemed the ticket. The process may run in another network
+   * namespace.
+   */
   readonly hostId?: string;
   /** Dead endpoints that this process replaces. They are withdrawn when it has registered. Default: none. */
   readonly replaces?: readonly ReplacedEndpoint[];

@@ -104,7 +104,7 @@ export async function rotateKey(
   if (waitMs > 0)
     throw new ClerkError(
       'CHANGE_TOO_EARLY',
-      `The step ${step} must not come earlier than ${rotationStepMs / 1_000} s after the previous step, so that clients learn the next key; retry in ${Math.ceil(waitMs / 1_000)} s`,
+      `The step ${step} must not come earlier than ${rotationStepMs / 1_000} s after the previous step, because clients need this time to learn a new key and to replace their tickets; retry in ${Math.ceil(waitMs / 1_000)} s`,
       { remainingMs: waitMs },
     );
   const changed = { ...next, changedAt: wallNow() };

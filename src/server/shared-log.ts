@@ -46,9 +46,9 @@ export interface SharedLog {
   /** Returns the latest snapshot; undefined if there is none yet. */
   readSnapshot(): Promise<LogSnapshot | undefined>;
   /**
-   * Returns the batches after a position, in order and without a gap, beginning with the next one. May return only
-   * the first of them. Returns an empty list only if the head was at or before `position` at some instant during the
-   * call. Returns `compacted` if the next batch existed and was removed.
+   * Returns the batches after a position, in order and without a gap. The list begins with the next batch, and may omit
+   * the last ones. Returns an empty list only if the head was at or before `position` at some instant during the call.
+   * Returns `compacted` if the next batch existed and was removed.
    */
   readAfter(position: number): Promise<readonly LogBatch[] | 'compacted'>;
   /**
@@ -68,8 +68,8 @@ export interface SharedLog {
    */
   onHint(listener: () => void): () => void;
   /**
-   * Replaces the snapshot atomically. Has no effect if the present snapshot has the same or a later position. Then
-   * removes the batches up to `dropUpTo`, but none after the position of the snapshot.
+   * Replaces the snapshot atomically, unless the present snapshot has the same or a later position. In both cases,
+   * removes the batches up to `dropUpTo` afterwards, but none after the position of `point`.
    */
   saveSnapshot(point: LogPoint, parts: Iterable<string>, dropUpTo: number): Promise<void>;
   /**
@@ -86,7 +86,7 @@ export interface SharedLog {
 
 /** A session of one server, which shows other servers that it is alive. The adapter does not renew it. */
 export interface LogSession {
-  /** Renews the session. Returns false when it has ended; it then never becomes live again. */
+  /** Renews the session. Returns false when the session has ended. An ended session never becomes live again. */
   renew(): Promise<boolean>;
   /** Ends the session at once. */
   close(): Promise<void>;

@@ -391,7 +391,7 @@ export const enrolmentAttacks: readonly Attack<AttackedFleet>[] = [
     'a web page of another site, in a browser that has the certificate of the client',
     'server/http/host-check.ts: site of the page',
     '403 FORBIDDEN',
-    'must not name another site',
+    'must not come from a page of another site',
     async ({ operator }) => [
       refusal(await operator.post('/v1/tokens', { principal: '/x' }, { origin: 'https://attacker.example' })),
       refusal(await operator.post('/v1/tokens', { principal: '/x' }, { 'sec-fetch-site': 'cross-site' })),

@@ -49,7 +49,7 @@ test('the text has a summary line, and a line for each endpoint with its score o
   );
   expect(lines).toEqual([
     expect.stringMatching(/^ {2}a {7}http:\/\/a {9}open, 0 pending, [\d.]+ ms, score [\d.]+$/),
-    '  silent  http://silent    ejected, since the endpoint refused a connection; probed until the endpoint responds; a call may serve as the probe, and starts a second attempt after 20 ms',
+    '  silent  http://silent    ejected, since the endpoint refused a connection; probed until the endpoint responds; the probe may be a call, which starts a second attempt after 20 ms',
     '  old     http://old:8080  version 1.4.0 does not satisfy ^2',
   ]);
   expect(inspect(explanation)).toBe(String(explanation));

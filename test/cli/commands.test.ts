@@ -454,7 +454,7 @@ test('advertise states that another endpoint holds its id, and fails while that 
   });
   expect({ code, out }).toEqual({ code: 5, out: '' });
   const reason =
-    "Instance 'same' of /a is in use by the process at http://127.0.0.1:3002; give each process its own id";
+    "Instance 'same' of /a is in use by the process at http://127.0.0.1:3002. Give each process its own id";
   expect(err).toContain(`/a cannot be registered: ${reason}`);
   expect(err).toContain(`clerk: ${reason}`);
   expect(await runLine('resolve /a')).toContain('http://127.0.0.1:3002');

@@ -70,7 +70,7 @@ test('identity revoke ends a key, says how long tickets last, and refuses what i
   expect(unknown).toMatchObject({ code: 3, err: 'clerk: /absent has no key\n' });
   const own = await cli.run('identity revoke /operator');
   expect(own.code).toBe(5);
-  expect(own.err).toContain('rotate it first, or revoke it with another key');
+  expect(own.err).toContain('rotate the key first, or send the request with another key');
   expect((await cli.run('identity revoke /shop/web nonsense')).err).toContain(
     'copy the key from clerk identity ls',
   );

@@ -25,8 +25,10 @@ test(
     expect(await second.post('stop', { name })).toEqual({ stopped: 0 });
     expect(isRunning(pid)).toBe(true);
     const log = await second.end();
-    expect(log).toMatch(/is a copy of another data folder: the inode number of its lock file is [0-9]+/);
-    expect(log).toMatch(/does not manage the launched processes of the original \(1\).*--adopt/);
+    expect(log).toMatch(/is a copy of another data folder: .* \(inode number [0-9]+, in the original [0-9]+/);
+    expect(log).toMatch(
+      /does not manage the processes that the original has launched \(number of processes: 1\).*--adopt/,
+    );
 
     // The copy is now a folder of its own.
     const again = await host.serve('copy');

@@ -43,7 +43,7 @@ test('the second of two processes with one id ends with the cause, and the first
   expect(code).not.toBe(0);
   expect(stderr).toContain(`Instance 'orders-1' of /shop/orders is in use by the process at`);
   expect(stderr).toContain(before[0]?.addresses[0]);
-  expect(stderr).toContain('give each process its own id');
+  expect(stderr).toContain('Give each process its own id');
   expect(await listed(url)).toEqual(before);
 });
 

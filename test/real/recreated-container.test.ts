@@ -85,7 +85,7 @@ test.skipIf(!canMakeContainers)(
     expect(await copy.post('stop', { name })).toEqual({ stopped: 0 });
     expect(sleepers()).toBe(others);
     expect(await endContainer(copy)).toMatch(
-      /is a copy of another data folder.*launched processes of the original \(1\)/,
+      /is a copy of another data folder.*processes that the original has launched \(number of processes: 1\)/,
     );
   },
 );

@@ -33,7 +33,7 @@ test('the watch above maxWatches fails, and the registry logs it once', async ()
   }
   expect(log.filter((text) => text.includes('reached a limit'))).toEqual([
     expect.stringMatching(
-      /^A request of address:loopback reached a limit: A principal can have at most 1 open watches/,
+      /^Principal address:loopback reached a limit: A principal can have at most 1 open watches/,
     ),
   ]);
 });

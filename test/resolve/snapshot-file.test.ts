@@ -197,7 +197,7 @@ test('a full disk is reported once, and the write is retried', async () => {
     clock.advance(1_000);
     await flushPromises();
   }
-  expect(warnings).toEqual(['Snapshot file known.json could not be written: No space left']);
+  expect(warnings).toEqual(['Snapshot file known.json cannot be written: No space left']);
   state.failing = false;
   snapshot.record(resolvedService(clock, { name: '/n9' }));
   clock.advance(1_000);
@@ -210,7 +210,7 @@ test('a folder that cannot be written is reported once, at the start', async () 
   const { clock, warnings, state, open } = disk();
   state.failing = true;
   const snapshot = open(undefined, () => 'permission denied');
-  expect(warnings).toEqual(['Snapshot file known.json could not be written: permission denied']);
+  expect(warnings).toEqual(['Snapshot file known.json cannot be written: permission denied']);
   snapshot.record(resolvedService(clock, { name: '/x' }));
   clock.advance(1_000);
   await flushPromises();

@@ -515,8 +515,11 @@ test('what lies below a service is stated for its own name, and not for a link t
 });
 
 test.each([
-  ['soon', 'scheduled must be a list of at most 1024 changes; got'],
-  [[{ name: '/a', change: 'rename', appliesInMs: 1 }], 'a scheduled change must be replace or remove'],
+  ['soon', "the field 'scheduled' must be a list of at most 1024 changes; got"],
+  [
+    [{ name: '/a', change: 'rename', appliesInMs: 1 }],
+    "the field 'change' of a scheduled change must be 'replace' or 'remove'",
+  ],
   [[{ name: 'a', change: 'remove', appliesInMs: 1 }], 'name of a scheduled change'],
   [[{ name: '/a', change: 'remove', appliesInMs: -1 }], 'appliesInMs must be a number of ms'],
 ])('scheduled changes that are invalid, such as %j, are REGISTRY_INVALID', (scheduled, problem) => {

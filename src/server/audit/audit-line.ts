@@ -10,8 +10,8 @@ const strict: TextLimits = { maxNames: 4, maxTextLength: 64 };
 /** Maximum length of a line whose texts are not shortened, in characters. */
 const maxWholeLength = 1_024;
 /**
- * Maximum length of a shortened line of a change. A longer one is written without details, and with fewer and shorter
- * names.
+ * Maximum length of a shortened line of a change, in characters. A longer line is written without details, and with
+ * fewer and shorter names.
  */
 const maxChangeLength = 8 * 1024;
 /** The same limit for other lines. It is lower because clients without rights can cause these lines. */

@@ -27,8 +27,8 @@ export interface WrittenLog {
 }
 
 /**
- * A position in a log; its text form is `<seq>@<file>:<offset>`. The file and the offset avoid a search. They are
- * used only if a line with a number up to `seq` ends there, because an older copy of the log may have been restored.
+ * A position in a log; its text form is `<seq>@<file>:<offset>`. The file and the offset avoid a search. They are used
+ * only if a line with a number up to `seq` ends at the offset, because an older copy of the log may have been restored.
  */
 interface Position {
   readonly file: string;
@@ -88,7 +88,7 @@ export class AuditReader {
     }
   }
 
-  /** Returns the position after a line. If its file was removed, returns the start of the oldest file. */
+  /** Returns the position after a line. If the file of the line was removed, returns the start of the oldest file. */
   async #positionAfter(after: string): Promise<Position | undefined> {
     if (after === '') return this.#beginning();
     const [, digits, name = '', offset = '0'] = positionForm.exec(after) ?? [];
@@ -192,8 +192,8 @@ export class AuditReader {
         if (isLate && isWanted(line)) lines.push(line);
       }
       if (consumed === 0 && chunk.length < chunkBytes) break;
-      // A chunk without a line break is damaged, because lines are shorter. After a power failure, a file may contain
-      // that many zeros.
+      // A chunk without a line break is damaged, because each line is shorter than a chunk. After a power failure, a
+      // file may contain that many zeros.
       offset += consumed === 0 ? chunk.length - maxLineBytes : consumed;
     }
     return { offset, seq };
@@ -232,6 +232,6 @@ function untilAborted(signal: AbortSignal): Promise<'ended'> {
 function positionError(after: string): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
-    `The parameter after must be the number of a line (seq) of this audit log, or the value of 'next' in the previous page; got ${quote(after)}`,
+    `The query key 'after' must be the number of a line (seq) of this audit log, or the value of 'next' in the previous page; got ${quote(after)}`,
   );
 }

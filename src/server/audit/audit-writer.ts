@@ -30,7 +30,7 @@ interface QueuedLine {
   readonly from: number;
 }
 
-/** Lost lines, or written lines that a power failure may lose. `seq` is the number of the first one. */
+/** Lost lines, or written lines that a power failure may lose. `seq` is the number of the first of these lines. */
 interface Missing {
   readonly seq: number;
   readonly at: string;
@@ -97,8 +97,8 @@ export class AuditWriter {
   }
 
   /**
-   * Resolves when the line is written and survives a crash of this process. Rejects when it could not be written; it
-   * may still be written later.
+   * Resolves when the line is written and survives a crash of this process. Rejects when the line could not be written;
+   * the server may still write the line later.
    */
   append(kind: AuditKind, fields: AuditFields): Promise<void> {
     if (this.#isClosed) return Promise.reject(closedError());
@@ -149,7 +149,7 @@ export class AuditWriter {
     return true;
   }
 
-  /** Adds a line of kind `gap` before the first line after lost lines. */
+  /** After lines were lost, adds a line of kind `gap` before the next line. */
   #recordLost(): void {
     if (this.#lost === undefined || this.#queuedBytes > maxQueuedBytes / 2) return;
     const { seq, at, isInFile = false } = this.#lost;
@@ -167,7 +167,7 @@ export class AuditWriter {
   async #run(): Promise<void> {
     // Waits one microtask, so that lines of changes that end together share a write.
     await Promise.resolve();
-    // Lines that arrive during a write may be part of it. Their batch then needs another iteration to resolve.
+    // Lines that arrive during a write may be part of this write. Their batch resolves in the next iteration.
     while (this.#queue.length > 0 || this.#batch !== undefined) {
       const batch = this.#takeBatch();
       try {
@@ -230,7 +230,7 @@ export class AuditWriter {
     try {
       await this.#sync();
     } catch (error) {
-      // An error of a file that was closed in the meantime is ignored, because that file was synced before.
+      // If the file was closed during the sync, the error is ignored, because the file was synced before its close.
       if (!this.#isClosed && file === this.#files.current) this.#onFailure(error);
     }
   }
@@ -254,7 +254,7 @@ export class AuditWriter {
     if (this.#failure === undefined) {
       this.#failure = writeError(errorMessage(error), error);
       this.#options.logger.error(
-        `The audit log cannot be written: ${errorMessage(error)}. The server rejects changes until it can be written; free space on the disk, or repair the disk`,
+        `The audit log cannot be written: ${errorMessage(error)}. The server rejects changes until the log can be written; free space on the disk, or repair the disk`,
       );
     }
     if (this.#retryTimer !== undefined || this.#isClosed) return;
@@ -295,7 +295,7 @@ function createBatch(): Batch {
 function writeError(reason: string, cause?: unknown): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    `The server rejects changes, because its audit log cannot be written: ${reason}; free space on the disk of the server or repair the disk, then try again`,
+    `The server rejects changes, because its audit log cannot be written: ${reason}; check the free space and the state of the disk of the server, then try again`,
     { cause },
   );
 }
@@ -307,7 +307,7 @@ function closedError(): ClerkError {
   );
 }
 
-/** Returns the one with the lower number, because a gap covers all later numbers. */
+/** Returns the gap with the lower first number, because a gap covers all later numbers. */
 function earlier(a: Missing | undefined, b: Missing): Missing {
   return a !== undefined && a.seq <= b.seq ? a : b;
 }

@@ -29,8 +29,9 @@ export interface AuditLogOptions {
 }
 
 /**
- * Number of line numbers that are skipped after a gap, so that numbers of lost lines are not reused. A larger number
- * would run ahead of the wall clock. A log that is restored soon after a crash would then reuse numbers.
+ * Number of line numbers that are skipped after a gap, so that numbers of lost lines are not reused. With a larger
+ * number, line numbers could be far above the wall clock. A log that is restored from a copy continues at the wall
+ * clock, and could then reuse numbers.
  */
 const skippedNumbers = 100_000;
 /** Maximum time for which `close` waits for the records of started changes, in ms. */

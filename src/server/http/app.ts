@@ -269,7 +269,7 @@ function methodNotAllowed(method: string, path: string, allowed: readonly string
   );
 }
 
-/** Parses `<incarnation>:<revision>`. Ignores the mark, which was already checked when the request arrived. */
+/** Parses `<incarnation>:<revision>:<mark>`. Ignores the mark, which was already checked when the request arrived. */
 function parseLastEventId(id: string): { incarnation: string; revision: string } {
   const [incarnation = '', revision = ''] = id.split(':', 2);
   return { incarnation, revision };

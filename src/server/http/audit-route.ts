@@ -10,23 +10,23 @@ import type { RequestAudit } from './request-audit.js';
 import { route, type RouteContext } from './routes.js';
 
 const defaultLines = 100;
-/** Maximum wait of a request, in ms. It must be shorter than the idle timeout of the connection. */
+/** Maximum time that a request waits for lines, in ms. It must be shorter than the idle timeout of the connection. */
 const maxWaitMs = 20_000;
-/** Maximum number of waiting requests of one principal. */
+/** Maximum number of requests of one principal that wait for lines at the same time. */
 const maxReaders = 16;
 
 export const auditRoute = route({
   method: 'GET',
   path: paths.audit,
   summary:
-    'Returns a page of the audit log, oldest lines first; needs the right admin on /, or with name on this name; with waitMs, waits for new lines',
+    'Returns a page of the audit log, oldest lines first. Needs the right admin on the name in the query key name, or on / without this key. With waitMs, waits for the first line',
   requestSchema: auditRequest,
   errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN', 'LIMIT_EXCEEDED'],
   queryDescriptions: {
-    since: 'only lines from this time on, such as 2030-01-31T12:00:00Z',
+    since: 'only lines from this time on; a time such as 2030-01-31T12:00:00Z',
     principal: 'only requests of this principal',
-    name: 'only lines whose names are this name or below it',
-    after: 'only lines after this one: its number (seq), or next of the previous page',
+    name: 'only lines in which every name is this name or a name below it',
+    after: 'only lines after this position: the number (seq) of a line, or next of the previous page',
     limit: `maximum number of lines, 1 to ${limits.maxBatch}; default ${defaultLines}`,
     waitMs: `maximum time to wait for the first line, 0 to ${maxWaitMs}, in ms; default 0`,
   },
@@ -52,7 +52,7 @@ async function readAudit(request: AuditRequest, context: RouteContext): Promise<
   return whileReading(audit, caller.principal, () => audit.log.read({ ...query, signal: context.signal() }));
 }
 
-/** @throws {@link ClerkError} `FORBIDDEN` without the right `admin` */
+/** @throws {@link ClerkError} `FORBIDDEN` when the caller lacks the right `admin` */
 function filterOf(
   { name: text, principal }: AuditRequest,
   { secured }: RouteContext,
@@ -67,8 +67,8 @@ function filterOf(
   const isVisible = (each: string): boolean =>
     (each === name || each.startsWith(`${name}/`)) &&
     (secured === undefined || (isName(each) && !each.startsWith('/#') && secured.rights.has(each, 'admin')));
-  // `nameCount` is set if a line does not list all its names. Such a line is omitted, because the other names may be
-  // hidden.
+  // `nameCount` is set if a line does not list all its names. Such a line is omitted, because the unlisted names may be
+  // hidden from the caller.
   return (line) =>
     isOfPrincipal(line) &&
     line.nameCount === undefined &&
@@ -96,7 +96,7 @@ function sinceOf({ since }: AuditRequest): number | undefined {
   if (ms !== undefined) return ms;
   throw new HttpError(
     'CONFIG_INVALID',
-    `Query key since must be a time such as 2030-01-31T12:00:00Z; got ${describeValue(since)}`,
+    `Query key 'since' must be a time such as 2030-01-31T12:00:00Z; got ${describeValue(since)}`,
   );
 }
 
@@ -106,6 +106,6 @@ function integerOf(key: string, text: string | undefined, min: number, max: numb
   if (value >= min && value <= max) return value;
   throw new HttpError(
     'CONFIG_INVALID',
-    `Query key ${key} must be an integer from ${min} to ${max}; got ${describeValue(text)}`,
+    `Query key '${key}' must be an integer from ${min} to ${max}; got ${describeValue(text)}`,
   );
 }

@@ -8,7 +8,7 @@ export interface AuditedOperation {
   readonly name: string;
   /** Right that the change requires on its first name. */
   readonly right?: AccessRight;
-  /** Returns what permits the change, if it is not a right. */
+  /** Returns what permits the change in place of a right. */
   readonly grantedBy?: (request: unknown) => string;
   readonly requestFields?: readonly string[];
   readonly responseFields?: readonly string[];
@@ -84,8 +84,8 @@ function enrolmentOf(request: unknown): string {
 }
 
 /**
- * Returns the name of an operation for a log line. For an unknown path, returns `unknown` and not the text of the
- * client.
+ * Returns the name of an operation for a log line. For an unknown path, returns `unknown` and not the path, which the
+ * client has chosen.
  */
 export function operationName(method: string, path: string): string {
   const operation = method === 'POST' ? auditedOperations.get(path) : undefined;
@@ -117,7 +117,7 @@ function textsOf(value: unknown): readonly string[] {
   return Array.isArray(value) ? value.filter((item) => typeof item === 'string') : [];
 }
 
-/** Adds fields of a request or response to an entry. Of a launch rule, adds only the manifest. */
+/** Adds fields of a request or response to an entry. Of a launch rule, adds only the name of the manifest. */
 export function addDetails(
   entry: { details?: Readonly<Record<string, AuditDetail>> },
   source: unknown,

@@ -38,8 +38,8 @@ export class AuthorizedLauncher implements RouteLauncher {
   }
 
   /**
-   * Skips the check for a caller without the right `write`, so that its error reveals nothing about the manifest. The
-   * change itself is rejected later.
+   * Skips the check for a caller without the right `write`, so that the error of the check reveals nothing about the
+   * manifest. The server rejects the whole request later.
    */
   checkRule(name: string, rule: LaunchRule): void {
     if (this.#rights.has(name, 'write')) this.#launcher.checkRule(name, rule);

@@ -53,7 +53,7 @@ function bodyTooLarge(maxBytes: number): HttpError {
 }
 
 /**
- * Reads a body in chunks. If `onChunk` throws, ignores the other chunks and rejects with the error.
+ * Reads a body in chunks. If `onChunk` throws, ignores the remaining chunks and rejects with the thrown error.
  *
  * @throws {@link ClerkError} `BODY_TOO_LARGE`; `CONFIG_INVALID` when the body is incomplete
  */

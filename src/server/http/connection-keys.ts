@@ -11,7 +11,7 @@ export interface ProvedKey {
 
 /**
  * Returns the client key of a TLS connection. Reads it once per connection, because parsing a certificate is slow.
- * For a resumed session, Node returns the certificate of the first handshake.
+ * For a resumed session, Node returns the certificate of the first handshake, so the key is the same.
  *
  * @see [C7.6](../../../docs/guarantees.md#c7-6)
  */
@@ -29,7 +29,7 @@ export class ConnectionKeys {
     return key === 'none' ? undefined : key;
   }
 
-  /** Returns `none` also for a key of a kind that cannot be enrolled. */
+  /** Returns `none` for a connection without a key, and for a key of a kind that cannot be enrolled. */
   #read(socket: Socket): ProvedKey | 'none' {
     const raw = socket instanceof TLSSocket ? socket.getPeerX509Certificate()?.raw : undefined;
     const pin = raw && this.#keyTools.enrollablePinOf(raw);

@@ -24,16 +24,17 @@ interface Holder {
 }
 
 /**
- * Limits the number of connections. At the limit, a new connection closes an idle one: the longest idle connection of
- * the principal with the most connections. Connections with an open request are never closed. Connections that renew
- * leases are closed only when no other connection is idle, so that services do not lose their leases.
+ * Limits the number of connections. A connection above the limit closes the longest idle connection of the principal
+ * with the most connections. Connections that renew leases are closed only when no other connection is idle, so that
+ * services do not lose their leases. Connections with an open request are never closed. If no connection is idle, the
+ * new connection is closed.
  *
  * @see [A9](../../../docs/guarantees.md#a9)
  */
 export class ConnectionLimiter {
   readonly #options: ConnectionLimiterOptions;
   readonly #connections = new Map<string, Connection>();
-  /** Connections by TCP socket; after the first request also by TLS socket. */
+  /** Connections by TCP socket. The first request over TLS adds the TLS socket of the same connection. */
   readonly #bySocket = new WeakMap<Socket, Connection>();
   readonly #holders = new Map<string, Holder>();
   /** The connection over which each lease was last renewed. */

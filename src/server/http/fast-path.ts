@@ -19,8 +19,8 @@ import { runRoute } from './run-route.js';
 type FastPathHandler = (incoming: IncomingMessage, outgoing: ServerResponse) => void;
 
 /**
- * Returns handlers for the most frequent requests by `METHOD PATH`: lookup, registration, renewal, and tickets of a
- * secured server. They bypass hono for speed, and send the same responses as the routes.
+ * Returns handlers for the most frequent requests, by `METHOD PATH`: lookups, registrations, renewals, and in a secured
+ * server tickets. The handlers bypass hono for speed, and send the same responses as the routes.
  */
 export function fastPathHandlers(http: HttpContext): ReadonlyMap<string, FastPathHandler> {
   const posts = [paths.register, paths.renew, ...(http.security === undefined ? [] : [paths.tickets])];
@@ -91,7 +91,7 @@ function postHandler(http: HttpContext, route: Route): FastPathHandler {
   };
 }
 
-/** Protects the connection of a service at the connection limit. One renewed lease is sufficient for this. */
+/** Protects a connection that renewed a lease from the connection limit. One renewed lease of the request suffices. */
 function keepRoom(
   { limiter }: HttpContext,
   { socket }: IncomingMessage,

@@ -9,7 +9,7 @@ const maxCachedHosts = 256;
 /**
  * Rejects requests that a browser sends for a page of another site. The check of `Host` prevents DNS rebinding, and
  * the check of `Origin` prevents CSRF. IP addresses are accepted as `Host`, because DNS rebinding needs a host name.
- * On loopback, this check is the only access control.
+ * For an open server on loopback, this check is the only access control.
  *
  * @see [A25](../../../docs/guarantees.md#a25)
  */
@@ -29,7 +29,7 @@ export class HostCheck {
   check({ headers, rawHeaders }: IncomingMessage): void {
     const host = headers.host ?? '';
     if (hasSeveralHosts(rawHeaders))
-      throw new HttpError('CONFIG_INVALID', 'A request must have one header host; got several', 400);
+      throw new HttpError('CONFIG_INVALID', 'A request must have exactly one host header; got several', 400);
     if (!this.#acceptedHosts.has(host)) {
       const name = hostnameOf(host);
       if (name === undefined)
@@ -79,7 +79,7 @@ function hasSeveralHosts(rawHeaders: readonly string[]): boolean {
 function crossOriginError(header: string, value: string): HttpError {
   return new HttpError(
     'FORBIDDEN',
-    `Header ${header} must not name another site; got ${quote(value)}; send the request from a program or from a page of this server`,
+    `The request must not come from a page of another site; got ${header} ${quote(value)}; send the request from a program or from a page of this server`,
   );
 }
 

@@ -32,7 +32,7 @@ export interface ErrorResponse {
  */
 export function toErrorResponse(error: unknown, logger: Logger): ErrorResponse {
   if (isClerkError(error)) {
-    // The client has disconnected, so nothing receives this response.
+    // The client has disconnected, so nothing receives this response, and the error is not logged.
     if (error.code === 'ABORTED')
       return { status: 503, body: JSON.stringify(encodeError(error)), headers: {} };
     const status = error instanceof HttpError ? error.status : httpStatusOf(error.code);

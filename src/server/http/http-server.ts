@@ -58,7 +58,7 @@ export interface RunningHttpServer {
 }
 
 const closeGraceMs = 5_000;
-/** Maximum size of the responses of all connections that clients have not read, in bytes. */
+/** Maximum total size of the responses of all connections that clients have not read, in bytes. */
 export const maxUnsentBytes = 64 * 1024 * 1024;
 /** Time without a sent or received byte after which a connection with an open request is closed, in ms. */
 const socketTimeoutMs = 30_000;
@@ -83,7 +83,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
     onClosed: (principal) => limitWarnings.record(principal, connectionLimitError(maxConnections)),
   });
   const closing = new AbortController();
-  // Disables the warning of Node, because each waiting request adds a listener.
+  // Disables the warning of Node about many listeners, because each waiting request adds a listener.
   allowListeners(closing.signal, 0);
   const http: HttpContext = {
     names,
@@ -102,13 +102,13 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
   const unsent = new UnsentResponses(maxUnsentBytes, ({ req }) =>
     recordLimit(
       req.socket,
-      `The responses that clients have not read reached ${maxUnsentBytes} bytes, which is the maximum; the connection that has not read for the longest time was closed`,
+      `The responses that clients have not read can have at most ${maxUnsentBytes} bytes in total; the server closed a connection of this principal, which had not read for the longest time`,
     ),
   );
   const pipelined = new PipelinedRequests(new SliceQueue(runtime), ({ socket }) =>
     recordLimit(
       socket,
-      `A connection had ${maxWaitingRequests} requests waiting for the response to an earlier one, which is the maximum; the connection was closed`,
+      `A connection can have at most ${maxWaitingRequests} requests that wait for the response to an earlier request; the server closed a connection with one more`,
     ),
   );
   const { maxWatches } = options;
@@ -216,7 +216,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<Runni
 function connectionLimitError(maxConnections: number): ClerkError {
   return new ClerkError(
     'LIMIT_EXCEEDED',
-    `The server has ${maxConnections} connections, which is the maximum; the connection that had no request for the longest time was closed; raise the limit with --max-connections`,
+    `The server can have at most ${maxConnections} connections, so it closed one of this principal that had no open request; raise the limit with --max-connections`,
   );
 }
 
@@ -231,7 +231,7 @@ function isNormalizedPath(path: string): boolean {
 
 const maxPortAttempts = 5;
 
-/** Starts to listen. For `localhost`, listens at 127.0.0.1 and ::1, and returns the second listener. */
+/** Starts to listen. For `localhost`, listens at 127.0.0.1 and ::1, and returns the listener at ::1. */
 async function listen(server: Server, { host, port }: HttpServerOptions): Promise<TcpServer | undefined> {
   if (host.toLowerCase() !== 'localhost') {
     await listenAt(server, host, port);

@@ -103,7 +103,7 @@ export const identityRoutes: readonly Route[] = Object.freeze([
     method: 'GET',
     path: paths.access,
     summary:
-      'Lists the rights that the caller administrates; with path, those that a directory on this path holds',
+      'Lists the rights on the paths that the caller administrates; with the query key path, only the rights that the directories on this path hold',
     requestSchema: schemas.accessListRequest,
     errorCodes: ['NAME_INVALID'],
     responseSchema: schemas.accessListResponse,

@@ -2,9 +2,9 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
 /**
- * Makes `closeIdleConnections` of a server wait for unsent responses. node:http counts a connection as idle when the
- * response has ended, even if a slow client has not received all of it. Closing the server would then cut off such a
- * response.
+ * Makes `closeIdleConnections` of a server keep connections with unsent responses. node:http counts a connection as
+ * idle when the response has ended, even if a slow client has not received all of it. Closing the server would cut off
+ * the response.
  */
 export function closeIdleAfterSending(server: Server): void {
   /** Number of unsent responses of each connection that has had a request. */

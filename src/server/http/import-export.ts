@@ -14,7 +14,7 @@ export const maxImportBytes = 16 * 1024 * 1024;
 
 const chunkLength = 64 * 1024;
 
-/** Returns all entries as JSON lines. The chunks are complete, so later changes have no effect on them. */
+/** Returns all entries as JSON lines. All chunks exist before the response starts. Later changes do not affect them. */
 export function exportChunks(
   queries: Pick<NameQueries, 'exportLines' | 'readInSlices'>,
 ): Promise<readonly string[]> {

@@ -25,7 +25,7 @@ export function instrumentStore(store: Store, clock: Clock, metrics: Metrics): S
   };
 }
 
-/** Measures each append as a commit. Does not count records, because a log does not know their number. */
+/** Measures each append as a commit. Does not count records, because a log does not know how many a batch has. */
 export function instrumentLog(log: SharedLog, clock: Clock, metrics: Metrics): SharedLog {
   return {
     subject: log.subject,

@@ -19,7 +19,7 @@ export class LimitWarnings {
   /** @param error - logged only if its code is `LIMIT_EXCEEDED` */
   record(principal: string, error: unknown): void {
     if (!isClerkError(error) || error.code !== 'LIMIT_EXCEEDED') return;
-    const text = `A request of ${principal} reached a limit: ${error.message}`;
+    const text = `Principal ${principal} reached a limit: ${error.message}`;
     const now = this.#clock.now();
     const last = this.#loggedAt.get(text);
     if (last !== undefined && now - last < intervalMs) return;

@@ -3,8 +3,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 const maxDiscardedBytes = 1024 * 1024;
 
 /**
- * Sends a response. If the connection is then closed, first reads and discards the rest of the request body. Closing
- * with unread data would send a TCP reset, and the client could lose the response.
+ * Sends a response. If the connection closes after it, reads and discards the rest of the request body before that.
+ * Closing with unread data would send a TCP reset, and the client could lose the response.
  *
  * @see nginx, {@link https://nginx.org/en/docs/http/ngx_http_core_module.html#lingering_close | lingering_close}
  */

@@ -33,6 +33,9 @@ export class ListCursors {
     if (after === undefined || !after.includes('/!')) return after;
     const name = this.#names.get(after);
     if (name !== undefined) return name;
-    throw new HttpError('CONFIG_INVALID', 'The position of the listing has expired; start the listing again');
+    throw new HttpError(
+      'CONFIG_INVALID',
+      "The position in 'after' is unknown or has expired; start the listing again without 'after'",
+    );
   }
 }

@@ -21,6 +21,6 @@ export function checkSockets({ name, addresses }: RegisterRequest, isOnLoopback:
   if (socket === undefined || isOnLoopback) return;
   throw new HttpError(
     'FORBIDDEN',
-    `The address ${quote(socket)} of ${name} is a Unix socket, and can be registered only over loopback from the host of the registry, because each client opens the socket on its own host; register a network address instead`,
+    `The address ${quote(socket)} of ${name} is a Unix socket, which clients open on their own host; register a network address, or register the socket over loopback on the host of the registry`,
   );
 }

@@ -2,8 +2,8 @@ import type { Server } from 'node:http';
 import { createServer, type Server as TcpServer } from 'node:net';
 
 /**
- * Makes an HTTP server also listen at `[::1]`, for the host `localhost`. Resolves with undefined if the host has no
- * IPv6.
+ * Makes an HTTP server listen at `[::1]` too, as the option `host: 'localhost'` requires. Resolves with undefined if
+ * this machine has no IPv6.
  */
 export async function listenAtIpv6Loopback(http: Server, port: number): Promise<TcpServer | undefined> {
   const listener = createServer({ noDelay: true }, (socket) => void http.emit('connection', socket));

@@ -95,7 +95,7 @@ export class Metrics {
       ['clerk_watches', 'Open watches', status.watches],
       [
         'clerk_degraded',
-        '1 while the removal of expired endpoints is delayed or the store cannot be written, otherwise 0',
+        '1 while the removal of expired endpoints is delayed, or the store or the audit log cannot be written; otherwise 0',
         Number(status.degraded),
       ],
       ['clerk_connections', 'Open connections', connections],
@@ -124,7 +124,7 @@ export class Metrics {
     return `${lines.join('\n')}\n`;
   }
 
-  /** Returns a function that returns the result of `expose`, and calls it at most once a second. */
+  /** Returns a function that returns the text of `expose`. The function calls `expose` at most once a second. */
   textSource(expose: () => string): () => string {
     let text = '';
     let madeAt = -Infinity;

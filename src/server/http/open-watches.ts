@@ -16,7 +16,7 @@ export interface OpenWatchesOptions {
   readonly runtime: Clock & Pick<Hashing, 'randomHex'>;
   readonly metrics: Metrics;
   readonly maxWatches: number;
-  /** Called after bytes were written to a response, or were sent. */
+  /** Called after bytes were written to the buffer of a response, and after the buffer was sent. */
   readonly onWritten: (response: ServerResponse) => void;
 }
 
@@ -134,29 +134,29 @@ export class OpenWatches {
     if (this.#globBytes.total + bytes > limits.maxGlobBytesOfAll)
       throw new HttpError(
         'LIMIT_EXCEEDED',
-        `The names and globs of all watches of all clients must have at most ${limits.maxGlobBytesOfAll} characters; retry later, or use globs with wildcards for names with a common prefix`,
+        `The names and globs of all watches of all clients must have at most ${limits.maxGlobBytesOfAll} characters in total; retry later, or use globs with wildcards for names with a common prefix`,
       );
     if (this.#globBytes.tryAcquire(principal, limits.maxGlobBytes, bytes)) return bytes;
     throw new HttpError(
       'LIMIT_EXCEEDED',
-      `The names and globs of all watches of one principal must have at most ${limits.maxGlobBytes} characters; close a watch, or use globs with wildcards for names with a common prefix`,
+      `The names and globs of all watches of one principal must have at most ${limits.maxGlobBytes} characters in total; close a watch, or use globs with wildcards for names with a common prefix`,
     );
   }
 
-  /** Corrects the reserved length of the principal, because an edit may repeat or remove names. */
+  /** Replaces the reserved length by the real length of the watch, because an edit may repeat or remove names. */
   #recount(watch: Watch, acquired: number): void {
     const held = watch.globBytes + acquired;
     watch.globBytes = watch.stream.globBytes;
     this.#globBytes.release(watch.principal, held - watch.globBytes);
   }
 
-  /** Ends all watches. A watch that has sent all its events first sends a heartbeat with the last revision. */
+  /** Ends all watches. A watch without queued events sends a heartbeat with the last revision before its end. */
   end(): void {
     for (const { stream } of this.#watches.values()) stream.end();
   }
 }
 
-/** Returns a listener that ends the watch at the first event for which the client is no longer authorized. */
+/** Returns a listener that ends the watch at the first event after the client has lost its authorization. */
 function authorizedListener(
   { onEvent }: WatchOptions,
   isAuthorized: () => boolean,

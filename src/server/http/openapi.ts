@@ -14,11 +14,12 @@ import * as requests from '../../protocol/request-schemas.js';
 
 /** Descriptions of the query keys of an import. */
 const importKeys: Readonly<Record<keyof ImportOptions, string>> = {
-  dryRun: 'whether only to return the difference; changes during a guarantee are then in waiting',
+  dryRun:
+    'whether to return only the difference; the list waiting has the changes that must wait for the end of a guarantee',
   whenExpired:
-    'whether changes during a guarantee are scheduled; all changes of present entries then apply together',
+    'whether to schedule changes during a guarantee instead of rejecting them; all changes of existing entries take effect at the same time',
   prune:
-    'whether to remove the services, links and directories that no line names; a service with endpoints loses its definition only, and links of moves stay',
+    'whether to remove the services, links and directories that no line names; a service with endpoints loses only its definition, and links that moves have left stay',
 };
 
 type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
@@ -66,18 +67,22 @@ export function openApiDocument(version: string, isSecured = true): JsonObject {
     },
   });
   add(paths.export, 'get', {
-    summary: 'Exports all defined services, links and directories, one per line',
+    summary:
+      'Exports all defined services, links, directories, groups and rights that the caller may see, one per line',
     responses: { '200': ndjsonResponse('Entries', requests.exportLine), ...errorResponses('GET', []) },
   });
   add(paths.import, 'post', {
-    summary: `Imports all entries or none, and returns the difference; the body has the format of an export, with at most ${limits.maxChangedNames} lines of at most ${limits.maxBodyBytes} bytes`,
+    summary: `Imports all entries or none, and returns the difference; the body has the format of an export, with at most ${limits.maxChangedNames} lines of at most ${limits.maxBodyBytes} bytes each`,
     parameters: Object.entries(importKeys).map(([name, description]) => ({
       ...parameter(name, false, description),
       schema: { type: 'string', enum: ['true', 'false'] },
     })),
     requestBody: requestBody('application/x-ndjson', requests.exportLine),
     responses: {
-      '200': jsonResponse('All entries were imported, or with dryRun none', responses.importResponse),
+      '200': jsonResponse(
+        'All entries were imported; with dryRun, no entry was imported',
+        responses.importResponse,
+      ),
       ...errorResponses('POST', ['NAME_INVALID', 'CHANGE_TOO_EARLY', 'FORBIDDEN', 'LIMIT_EXCEEDED']),
     },
   });
@@ -110,7 +115,7 @@ export function openApiDocument(version: string, isSecured = true): JsonObject {
       title: 'binding-clerk bundled server',
       version,
       description:
-        'Looks up, changes and watches names, registers endpoints with leases, and starts services. Only POST requests change state. Every response has the headers clerk-revision, clerk-incarnation and clerk-position. A registry with several servers adds clerk-servers, which changes with the list of servers; the servers are the endpoints of /clerk/registry. A client returns the last clerk-position that it has received in the same header, so that a server whose data was replaced by an older copy notices it. A secured server uses TLS 1.3 and identifies a client by the key of its certificate: it responds with status 401 and code IDENTITY_INVALID to a client without an enrolled key, except at /healthz and /v1/enroll.',
+        'Looks up, changes and watches names, registers endpoints with leases, and starts services. Only POST requests change state. Every response has the headers clerk-revision, clerk-incarnation and clerk-position. A registry with several servers adds the header clerk-servers, whose value changes with the list of servers; the servers are the endpoints of /clerk/registry. A client sends the last clerk-position that it has received in the same header of its requests, so that a server notices when an older copy has replaced its data. A secured server uses TLS 1.3 and identifies a client by the key of its certificate: it responds with status 401 and code IDENTITY_INVALID to a client without an enrolled key, except at /healthz and /v1/enroll.',
     },
     paths: pathItems,
     components: { schemas: { Error: jsonSchema(responses.errorEnvelope) } },
@@ -123,7 +128,7 @@ function addSecuredOperations(add: AddOperation): void {
     add(route.path, route.method.toLowerCase(), { ...operationOf(route), ...onlySecured });
   add(paths.enroll, 'post', {
     summary:
-      'Enrols the key of the connection with a one-time token or a launch ticket, or replaces the key of the connection',
+      'Enrols the key of the connection with a one-time token or a launch ticket, or enrols a new key that replaces the key of the connection',
     ...onlySecured,
     requestBody: requestBody('application/json', enrolRequest),
     responses: {
@@ -157,7 +162,7 @@ function operationOf({
 
 const eventStreamResponse = (): JsonObject => ({
   description:
-    'Events: `event` is the type, `id` is `<incarnation>:<revision>`, `data` is one line of JSON with this schema',
+    'Events: `event` is the type, `id` is `<incarnation>:<revision>`, in most events followed by `:<mark>`, and `data` is one line of JSON with this schema',
   content: { 'text/event-stream': { schema: jsonSchema(responses.watchEvent) } },
 });
 const eventStream = eventStreamResponse();

@@ -34,7 +34,7 @@ function unknownKeyError(key: string, allowed: readonly string[]): HttpError {
   if (allowed.length === 0)
     return new HttpError(
       'CONFIG_INVALID',
-      `The query has the unknown key ${quote(key)}; remove the key, because this request has no query`,
+      `The query has the unknown key ${quote(key)}; remove the key, because this request accepts no query keys`,
     );
   const nearest = nearestText(key, allowed);
   const meant = nearest === undefined ? '' : `; did you mean ${quote(nearest)}?`;

@@ -41,8 +41,8 @@ export class RecentLookups {
   }
 
   /**
-   * Whether a principal may report endpoints of a service. Each report counts like a lookup, so continuing reports
-   * need no further lookup.
+   * Whether a principal may report endpoints of a service. Each report counts as a lookup, so a client that sends
+   * reports regularly needs no further lookup.
    */
   mayReport(principal: string, name: string): boolean {
     this.#startWindowIfDue();

@@ -16,7 +16,7 @@ import { parseQuery, targetPath } from './query.js';
 import { isHiddenName } from './request-rights.js';
 import type { Security } from './security.js';
 
-/** Codes of rejected requests. `NAME_NOT_FOUND` is a rejection only if the name exists and is hidden. */
+/** Codes of rejected requests. `NAME_NOT_FOUND` is a rejection only if the caller may not see the name. */
 const refusalCodes: ReadonlySet<ClerkErrorCode> = new Set([
   'IDENTITY_INVALID',
   'TICKET_REFUSED',
@@ -45,7 +45,7 @@ export interface RequestAuditOptions {
 
 type MutableEntry = { -readonly [Field in keyof AuditEntry]: AuditEntry[Field] };
 
-/** The client of a request. Its key may not be enrolled. */
+/** The client of a request. The key of the client need not be enrolled. */
 type Client = Pick<Partial<Caller>, 'principal' | 'pin'>;
 
 /**
@@ -113,7 +113,7 @@ export class RequestAudit {
     this.log.recordTicket(entry);
   }
 
-  /** Records a rejected request or a failed change. Ignores invalid requests. */
+  /** Records a rejected request or a failed change. Ignores all other errors, such as those of invalid requests. */
   recordError(incoming: IncomingMessage, client: Client | undefined, error: unknown): void {
     const method = incoming.method ?? '';
     const path = targetPath(incoming.url ?? '');

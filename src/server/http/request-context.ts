@@ -30,7 +30,7 @@ export interface HttpContext {
   readonly lookups: RecentLookups;
   readonly principals: ClientPrincipals;
   readonly limiter: Pick<ConnectionLimiter, 'onRenewal'>;
-  /** Aborted when the server starts to close. Requests that wait for the start of a service then fail. */
+  /** Aborted when the server starts to close, so that requests that wait for the start of a service fail. */
   readonly closing: AbortSignal;
   readonly security: Security | undefined;
   readonly audit: RequestAudit | undefined;
@@ -71,12 +71,12 @@ export function callerOf({ security, principals }: HttpContext, incoming: Incomi
     : authenticate(security, incoming);
 }
 
-/** Returns the names as the caller may see them. */
+/** Returns queries that show only the names that the caller may see. */
 export function queriesOf(http: HttpContext, incoming: IncomingMessage): NameQueries {
   return http.security === undefined ? http.names : operationsOf(http, callerOf(http, incoming)).queries;
 }
 
-/** Returns the status as the caller may see it; undefined if the client has no enrolled key. */
+/** Returns the status, limited to what the caller may see; undefined if the client has no enrolled key. */
 export function statusOf(http: HttpContext, incoming: IncomingMessage): StatusResponse | undefined {
   if (http.security === undefined) return http.names.status();
   const caller = findCaller(http.security, incoming);
@@ -134,12 +134,12 @@ export function createRouteContext(
     isOnLoopback: isLoopback(incoming.socket.remoteAddress),
     audit: http.audit,
     signal: () => {
-      // The timeout is disabled, because a start of a service may take longer.
+      // Disables the socket timeout, because the start of a service may take longer than this timeout.
       outgoing.setTimeout(0);
       const ended = new AbortController();
       const { closing } = http;
       const onClosing = (): void => ended.abort(closing.reason);
-      // `AbortSignal.any` is not used, because the signal of the server would keep a reference to each result.
+      // Not `AbortSignal.any`, because the signal `closing` would keep a reference to each signal that `any` returns.
       closing.addEventListener('abort', onClosing);
       outgoing.once('close', () => {
         closing.removeEventListener('abort', onClosing);

@@ -39,7 +39,7 @@ export class RequestRights {
     return this.#identities.accessVersion;
   }
 
-  /** Returns the entries of rights on whose paths the caller has the right `admin`. */
+  /** Returns the entries of rights for the paths on which the caller has the right `admin`. */
   accessEntries(): readonly AccessEntry[] {
     return this.#identities.listAccess(undefined, this.caller);
   }
@@ -49,12 +49,11 @@ export class RequestRights {
   }
 
   /**
-   * Returns the canonical name if the caller may read the name and the canonical name. Throws the error of an absent
-   * name if not. Without a right on `text`, no name is looked up, so the duration does not reveal whether the name
-   * exists.
+   * Returns the canonical name if the caller may read both the name and the canonical name; throws otherwise. Looks up
+   * `text` only if the caller has the right `test` on it, so that the duration does not reveal whether the name exists.
    *
-   * @throws {@link ClerkError} `NAME_NOT_FOUND`; `FORBIDDEN` for an existing name that the caller may test but not
-   *   read; `NAME_INVALID`
+   * @throws {@link ClerkError} `NAME_NOT_FOUND` for an absent name, and for a name that the caller may not test;
+   *   `FORBIDDEN` for an existing name that the caller may test but not read; `NAME_INVALID`
    * @see [C7.4](../../../docs/guarantees.md#c7-4)
    */
   requireReadable(text: string, exists: (name: string) => boolean): string {
@@ -74,8 +73,8 @@ export class RequestRights {
   }
 
   /**
-   * Returns the canonical name, which may not exist; undefined if the caller may not read the name and the canonical
-   * name.
+   * Returns the canonical name, which need not exist; undefined unless the caller may read both the name and the
+   * canonical name.
    */
   readableCanonical(name: string): string | undefined {
     if (!isName(name) || !this.has(name, 'read')) return undefined;
@@ -99,8 +98,8 @@ export class RequestRights {
   }
 
   /**
-   * Requires the right `write` on a name, and on the name to which the links of its parents lead. Does not follow a
-   * link at the end, because the change concerns that link.
+   * Requires the right `write` on a name as it is, and on the name after the links above it are followed. Does not
+   * follow a link at the name itself, because the change concerns that link.
    *
    * @throws {@link ClerkError} `FORBIDDEN`, whether or not the name exists; `NAME_INVALID`
    */

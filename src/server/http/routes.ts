@@ -40,7 +40,7 @@ export interface Route {
   /** Schema of the query of a GET request, or of the body of a POST request. */
   readonly requestSchema: z.core.$ZodType;
   readonly errorCodes: readonly string[];
-  /** Descriptions of query keys, which replace the general ones. */
+  /** Descriptions of query keys, in place of those in `fieldDescriptions`. */
   readonly queryDescriptions?: Readonly<Record<string, string>>;
   readonly responseSchema: z.core.$ZodType;
   /** Validates the input. Returns the response body, or a promise of it. */
@@ -134,7 +134,7 @@ export const routes: readonly Route[] = Object.freeze([
     method: 'GET',
     path: paths.search,
     summary:
-      'Finds endpoints in the services that match the glob, in pages; the query keys id, zone, host and version filter by these fields, any other key but glob and after filters by an attribute',
+      'Finds endpoints in the services that match the glob, in pages. The query keys id, zone, host and version filter by these fields. Each other key, except glob and after, filters by the attribute with this name',
     requestSchema: z.catchall(z.object({ glob: string, after: z.exactOptional(string) }), string),
     errorCodes: ['NAME_INVALID', 'LIMIT_EXCEEDED'],
     responseSchema: responses.searchResponse,
@@ -143,7 +143,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'GET',
     path: paths.whois,
-    summary: 'Finds the endpoints that have an address',
+    summary: 'Finds the endpoints that have the given address',
     requestSchema: z.strictObject({ address: string }),
     errorCodes: ['LIMIT_EXCEEDED'],
     responseSchema: responses.whoisResponse,
@@ -152,7 +152,8 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     method: 'GET',
     path: paths.status,
-    summary: 'Returns the status of the server; the totals of a secured server only with the right read on /',
+    summary:
+      'Returns the status of the server; a secured server omits the totals unless the caller has the right read on /',
     requestSchema: z.strictObject({}),
     responseSchema: responses.statusResponse,
     run: (_, { names, launcher, audit }) => {
@@ -190,7 +191,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     ...change,
     path: paths.move,
-    summary: `Moves an entry and all entries below it, at most ${limits.maxChangedNames} names and endpoints; the old name becomes a link to the new name, and a name can move back to a link that leads to it`,
+    summary: `Moves an entry and all entries below it, at most ${limits.maxChangedNames} names and endpoints. The old name becomes a link to the new name. The new name may be a link that leads to the moved entry, so that a name can move back`,
     requestSchema: requests.moveRequest,
     run: (request, { names, queries, caller }) =>
       suggestName(names.move(request, caller), request.from, queries),
@@ -199,7 +200,7 @@ export const routes: readonly Route[] = Object.freeze([
     ...change,
     path: paths.cancel,
     summary:
-      'Cancels the scheduled change of an entry, which then continues as it is; with recursive, also those of all entries below it',
+      'Cancels the scheduled change of an entry, which stays as it is; with recursive, also cancels the scheduled changes of all entries below it',
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN', 'LIMIT_EXCEEDED'],
     requestSchema: requests.cancelRequest,
     run: (request, { names, caller }) => names.cancel(request, caller),
@@ -207,7 +208,7 @@ export const routes: readonly Route[] = Object.freeze([
   route({
     ...change,
     path: paths.remove,
-    summary: `Removes an entry; with recursive, up to ${limits.maxChangedNames} names and endpoints`,
+    summary: `Removes an entry; with recursive, also its endpoints and all entries below it, at most ${limits.maxChangedNames} names and endpoints`,
     requestSchema: requests.removeRequest,
     run: (request, { names, queries, caller }) =>
       suggestName(names.remove(request, caller), request.name, queries),
@@ -242,7 +243,7 @@ export const routes: readonly Route[] = Object.freeze([
     method: 'POST',
     path: paths.report,
     summary:
-      'Accepts a report of reachable and unreachable endpoints; unknown endpoints are ignored, and so are services that the principal has not looked up in the last minute',
+      'Accepts a report of reachable and unreachable endpoints; ignores unknown endpoints, and services that the principal has not looked up in the last minute',
     requestSchema: requests.reportRequest,
     responseSchema: responses.reportResponse,
     run: ({ clerk, reports }, { queries, lookups, caller }) => {
@@ -289,7 +290,7 @@ export const routes: readonly Route[] = Object.freeze([
     method: 'POST',
     path: paths.reset,
     summary:
-      'Reads the manifest of a service again, resets its start backoff, stops its instances and starts it again; with rolling, replaces the instances one by one',
+      'Reads the manifest of a service again, resets the start backoff, stops the instances of the service, and starts the service again; with rolling, replaces the instances one by one instead',
     requestSchema: requests.resetRequest,
     errorCodes: [
       'NAME_INVALID',

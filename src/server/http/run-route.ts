@@ -4,7 +4,7 @@ import { paths } from '../../protocol/paths.js';
 import { createRouteContext, type HttpContext } from './request-context.js';
 import type { Route } from './routes.js';
 
-/** Runs a route. If the server has an audit log, records the change or the ticket. */
+/** Runs a route. If the server has an audit log, records the change that was made or the ticket that was issued. */
 export function runRoute(
   http: HttpContext,
   route: Route,

@@ -4,7 +4,8 @@ import { HttpError } from './http-error.js';
 
 /**
  * Parses untrusted JSON. Rejects deep nesting before parsing, because deep nesting overflows the stack of recursive
- * code. Rejects duplicate keys, because JSON parsers treat them differently. Rejects the key `__proto__`.
+ * code. Rejects duplicate keys, because JSON parsers differ in which of the values they keep. Rejects the key
+ * `__proto__`.
  *
  * @param subject - beginning of every error message
  * @throws {@link ClerkError} `CONFIG_INVALID` when the text is not JSON or is rejected

@@ -19,8 +19,8 @@ const httpOptions = {
 };
 
 /**
- * TLS settings. Clients prove their keys in the handshake. Certificates are not verified, because each request is
- * authenticated by the key of its connection. @see [C7.8](../../../docs/guarantees.md#c7-8)
+ * TLS settings. Clients prove their keys in the handshake. A trusted authority need not issue the certificates, because
+ * each request is authenticated by the key of its connection. @see [C7.8](../../../docs/guarantees.md#c7-8)
  */
 const tlsOptions = {
   minVersion: 'TLSv1.3',

@@ -4,19 +4,19 @@ import { HttpError } from './http-error.js';
 
 /** Maximum number of concurrent imports, and of concurrent exports, of all clients. */
 export const maxTransfers = 4;
-/** Time for which an import or export cannot be interrupted, in ms. Later it ends if another client needs its slot. */
+/** Time for which a transfer cannot be interrupted, in ms. An older transfer ends if another client needs its slot. */
 const protectedMs = 60_000;
 
 /**
- * Limits the number of concurrent imports or exports, because each one needs memory for the text of many names. An
- * import needs it until it is applied, and an export until the client has read it.
+ * Limits the number of concurrent imports or exports, because each one needs memory for the text of many names: an
+ * import until its changes are made, and an export until the client has read it.
  *
  * @see [C8.1](../../../docs/guarantees.md#c8-1)
  */
 export class TransferSlots {
   readonly #clock: Pick<Clock, 'now'>;
   readonly #kind: 'imports' | 'exports';
-  /** Start times, oldest first. */
+  /** Start time of each transfer, oldest first; `Infinity` for a protected transfer. */
   readonly #startedAt = new Map<ServerResponse, number>();
 
   constructor(clock: Pick<Clock, 'now'>, kind: 'imports' | 'exports') {
@@ -27,9 +27,10 @@ export class TransferSlots {
   /**
    * Acquires a slot until the response is closed.
    *
-   * @returns a function that protects the transfer from then on. An import calls it before its changes are made, so that
-   *   its client learns the result
-   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when {@link maxTransfers} are in progress, none of them unprotected for 60 s
+   * @returns a function that protects the transfer after the call. An import calls this function before its changes are
+   *   made, so that its client learns the result
+   * @throws {@link ClerkError} `LIMIT_EXCEEDED` when {@link maxTransfers} transfers are in progress, and each of them
+   *   is protected or began less than 60 s ago
    */
   acquire(response: ServerResponse): () => void {
     if (response.destroyed) return () => undefined;

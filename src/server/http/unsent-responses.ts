@@ -1,6 +1,6 @@
 import { ServerResponse, type IncomingMessage } from 'node:http';
 
-/** A response that reports its unsent bytes when it ends. After its end, they only decrease. */
+/** A response that reports its unsent bytes when it ends. After the end, the number of unsent bytes only decreases. */
 export class MeteredResponse<
   Request extends IncomingMessage = IncomingMessage,
 > extends ServerResponse<Request> {
@@ -14,8 +14,8 @@ export class MeteredResponse<
 }
 
 /**
- * Limits the unsent bytes of all responses. Above the limit, the responses that have waited longest are destroyed,
- * together with their connections.
+ * Limits the unsent bytes of all responses together. Above the limit, the responses that have waited longest are
+ * destroyed, together with their connections.
  *
  * @see [C8.1](../../../docs/guarantees.md#c8-1)
  */
@@ -24,7 +24,7 @@ export class UnsentResponses {
   readonly #onDestroyed: (response: ServerResponse) => void;
   /** Upper bound of the unsent bytes of each response. The response that has waited longest is first. */
   readonly #unsent = new Map<ServerResponse, number>();
-  /** Responses that have a `close` listener, so that a watch does not get one for each event. */
+  /** Responses that have a `close` listener. Prevents that a watch gets another listener for each event. */
   readonly #observed = new WeakSet<ServerResponse>();
   #total = 0;
 
@@ -38,7 +38,7 @@ export class UnsentResponses {
     return this.#total;
   }
 
-  /** Called after bytes were written to a response, or were sent. */
+  /** Called after bytes were written to the buffer of a response, and after the buffer was sent. */
   update(response: ServerResponse): void {
     const before = this.#unsent.get(response);
     const bytes = response.destroyed ? 0 : response.writableLength;

@@ -34,7 +34,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   budget: "an object with 'ratio' and 'minPerSecond'",
   waitMs: 'an integer from 0 to 3600000 (1 hour), in ms',
   weight: 'a number ≥ 0',
-  enumeratedAddresses: "a list of entries of 'addresses'",
+  enumeratedAddresses: "an array of the entries of 'addresses' that were found on network interfaces",
   namesInstance: 'true or false',
   countsCalls: 'true or false',
   host: 'a string of 1 to 253 characters, or null',
@@ -46,11 +46,11 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
   manifest: 'the name of a manifest, 1 to 64 characters',
   params: 'an object with string or number values',
   attributes: 'an object with string values',
-  ticket: 'the ticket of the launch handshake, 1 to 128 characters',
+  ticket: 'the launch ticket that the launcher sent to the service on standard input, 1 to 128 characters',
   renewals: `an array of 1 to ${limits.maxBatch} objects with 'name', 'id' and 'epoch'`,
   since: "an object with the 'incarnation' and 'revision' of the last event received",
-  incarnation: "the part before the ':' in the id of the last event",
-  revision: "the digits after the ':' in the id of the last event",
+  incarnation: "the part before the first ':' in the id of the last event",
+  revision: "the digits after the first ':' in the id of the last event",
   watch: "the watch id from the 'open' event",
   kind: "'service', 'link', 'directory', 'group' or 'access'",
   service: "the name of a service such as '/shop/orders'",
@@ -75,7 +75,7 @@ export const fieldDescriptions: Readonly<Record<string, string>> = Object.freeze
 });
 
 /**
- * @param subject - beginning of error messages
+ * @param subject - what the value is, such as `The query`; error messages about the whole value begin with it
  * @throws {@link ClerkError} `CONFIG_INVALID`, with the first invalid field, its valid values and the received value
  *   in the message
  */
@@ -100,8 +100,8 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
     return `${subject} has the unknown field ${quote(formatPath([...path, key]))}; remove the field, or check the spelling`;
   }
   if (issue.code === 'invalid_union') {
-    // The message contains the invalid field inside the value. If there is none, it lists the alternatives of the
-    // union.
+    // If a field inside the value is invalid, the message describes this field. If none is, the message lists the
+    // alternatives of the union.
     const inner = issue.errors
       .flat()
       .find(({ path: innerPath, code }) => innerPath.length > 0 || code === 'unrecognized_keys');

@@ -28,8 +28,8 @@ export type NameQueries = Pick<
 >;
 
 /**
- * The names of the registry as one caller may see them. For the caller, a name without the right `read` does not
- * exist.
+ * The names of the registry as one caller may see them. For the caller, a name on which it lacks the right `read` does
+ * not exist.
  *
  * @see [C7.4](../../../docs/guarantees.md#c7-4), [G7](../../../docs/background.md#g7)
  */
@@ -65,7 +65,7 @@ export class VisibleNames implements NameQueries {
     const canonical = this.#rights.readableCanonical(name);
     const json = canonical === undefined ? undefined : this.#names.resolveJson(name);
     if (canonical === undefined || json === undefined) return undefined;
-    // The first occurrence is the field, because the names before it contain no quotes.
+    // The first occurrence of the key is the field itself, because the names before it contain no quotes.
     const at = json.indexOf(namesBelowKey);
     if (at < 0) return json;
     const found = json.startsWith(namesBelowJson(true), at);
@@ -113,7 +113,7 @@ export class VisibleNames implements NameQueries {
     if (visible.length > 0) this.#names.report({ clerk, reports: visible }, caller);
   }
 
-  /** Opens a watch. After a change of rights, its next event starts a new snapshot. */
+  /** Opens a watch. After a change of rights, the next event of the watch starts a new snapshot. */
   watch(options: WatchOptions): OpenWatch {
     let { version } = this.#rights;
     const watch = this.#names.watch({
@@ -140,8 +140,8 @@ export class VisibleNames implements NameQueries {
   }
 
   /**
-   * Returns the field `namesBelow` as the caller may see it. With the right `test` on only some names below, it is
-   * always true, so that it never reveals a hidden name.
+   * Returns the field `namesBelow` as the caller may see it. If the caller has the right `test` on only some of the
+   * names below, the field is always true, so that it never reveals whether a hidden name exists.
    *
    * @see [Decision 138](../../../docs/decisions/138-names-below-a-service.md)
    */

@@ -7,7 +7,7 @@ import type { OpenWatch, WatchOptions } from '../ports.js';
 export interface ResponseSink {
   write(text: string): void;
   /**
-   * Number of unsent bytes. After it has reached {@link highWaterMarkBytes}, the sink calls {@link
+   * Number of unsent bytes. Once it has reached {@link highWaterMarkBytes}, the owner of the sink calls {@link
    * WatchBacklog.onDrain} when all bytes are sent.
    */
   readonly bufferedBytes: number;
@@ -15,7 +15,7 @@ export interface ResponseSink {
   destroy(): void;
 }
 
-/** Number of unsent bytes of a response from which events are queued. */
+/** Number of unsent bytes of a response at which the server begins to queue events. */
 export const highWaterMarkBytes = 64 * 1024;
 /** Time after which a client with a full response buffer is disconnected, in ms. */
 export const stallTimeoutMs = 5_000;
@@ -33,9 +33,9 @@ export interface WatchBacklogOptions {
 }
 
 /**
- * Sends the events of one watch to one client as server-sent events. For a slow client, queues up to 256 events and
- * 64 KiB. When the queue overflows, drops it, and later sends `resync` and a full snapshot. A client whose response
- * buffer stays full for 5 s is disconnected.
+ * Sends the events of one watch to one client as server-sent events. For a slow client, queues at most 256 events of
+ * 64 KiB in total. When the queue overflows, drops the queued events, and sends `resync` and a full snapshot as soon as
+ * the client has read what was sent. A client whose response buffer stays full for 5 s is disconnected.
  *
  * @see [A11](../../../docs/guarantees.md#a11), [C1.7](../../../docs/guarantees.md#c1-7),
  * [C8.2](../../../docs/guarantees.md#c8-2)
@@ -94,7 +94,7 @@ export class WatchBacklog {
     if (this.#needsResync) {
       this.#needsResync = false;
       this.#watch.resync(
-        `the client read too slowly: the queue of ${limits.maxQueuedEvents} events and ${limits.maxQueuedBytes} bytes overflowed`,
+        `the client read too slowly: the queue of at most ${limits.maxQueuedEvents} events and ${limits.maxQueuedBytes} bytes overflowed`,
       );
     }
     const resume = this.#resumeWatch;

@@ -13,7 +13,7 @@ interface DeadEndpoint {
 
 /**
  * Endpoints of one service that the launcher did not start and that cannot accept calls. The launcher starts another
- * endpoint. It never ends the process of such an endpoint, because another program manages that process.
+ * endpoint in place of them. It never ends the process of such an endpoint, because another program manages it.
  *
  * @see [C6.4](../../../docs/guarantees.md#c6-4)
  */
@@ -62,8 +62,8 @@ export class DeadEndpoints {
   }
 
   /**
-   * Whether the endpoint is, or may be, on another host. There, an address such as 127.0.0.1 belongs to a different
-   * listener. If the endpoint does not state its host, a Unix socket or a host name may be on another host.
+   * Whether the endpoint is, or may be, on another host, where an address such as 127.0.0.1 belongs to a different
+   * listener. If the endpoint does not state its host, a Unix socket or a host name may belong to another host.
    */
   #isElsewhere({ hostId, addresses }: EndpointMessage): boolean {
     const own = this.#context.runtime.hostId();

@@ -15,8 +15,8 @@ export interface IdleStopOptions {
 }
 
 /**
- * Decides when a running service is idle: no call is in flight, and the last call was `idleStopMs` ago. A service
- * that does not report its calls is never idle.
+ * Decides when a running service is idle: no call is in flight, and the last call was at least `idleStopMs` ago. A
+ * service that does not report its calls is never idle.
  *
  * @see [C6.6](../../../docs/guarantees.md#c6-6)
  */

@@ -146,7 +146,7 @@ export class Launch implements PendingRegistration {
 
   /**
    * Stops the process after its running calls. The endpoint drains until no client uses it. The process then gets
-   * SIGTERM, and after `drainMs` SIGKILL. Resolves when {@link done} resolves.
+   * SIGTERM, and `drainMs` later SIGKILL. Resolves when {@link done} resolves.
    *
    * @see [C6.6](../../../docs/guarantees.md#c6-6)
    */
@@ -207,7 +207,7 @@ export class Launch implements PendingRegistration {
       },
       onUncounted: () =>
         logger.warn(
-          `${name} (${instance}) does not report its calls, so it is never stopped for being idle; pass its server to advertise(), or remove idleStopMs from the manifest`,
+          `${name} (${instance}) does not report its calls, so it is never stopped for being idle; pass the server of the service to advertise(), or remove idleStopMs from the manifest`,
         ),
     });
     idleStops.set(instance, this.#idleStop);

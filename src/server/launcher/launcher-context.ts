@@ -33,7 +33,7 @@ export interface LauncherContext {
   /** Key of a secured registry, by which a launched service recognizes the registry. */
   readonly registryPin?: (() => KeyPin) | undefined;
   readonly logs: string | undefined;
-  /** Whether launch records are stored, so that a restarted server finds the processes of this one. */
+  /** Whether launch records are stored, so that a restarted server finds the processes of its predecessor. */
   readonly isDurable: boolean;
   readonly logger: Logger;
   /** Counts the running instances of each manifest. @see [A21](../../../docs/guarantees.md#a21) */

@@ -19,7 +19,8 @@ import { startProblem } from './start-problem.js';
 import type { LauncherContext } from './launcher-context.js';
 
 /**
- * Number of supervisors that are checked for each new one, so that supervisors of removed services do not accumulate.
+ * Number of supervisors that are checked when a new one is added, so that supervisors of removed services do not
+ * accumulate.
  */
 const looksPerSupervisor = 2;
 
@@ -110,7 +111,7 @@ class HostLauncher implements Launcher {
       if (!endpoints.some(({ state }) => state !== 'draining'))
         throw new ClerkError(
           'START_FAILED',
-          `${canonical} was started, but its endpoint ended before the response; read the log of the service, and start it again`,
+          `${canonical} had a callable endpoint, which ended or began to drain before the response; read the log of the service, and start the service again`,
         );
       return { name: request.name, endpoints, started };
     } finally {
@@ -189,7 +190,7 @@ class HostLauncher implements Launcher {
     return supervisor;
   }
 
-  /** Returns all supervisors of a service. After a move, a service also has one under its old name. */
+  /** Returns all supervisors of a service. A service that was moved can also have one under its old name. */
   #supervisorsFor(canonical: string): readonly ServiceSupervisor[] {
     return [...this.#supervisors.values()].filter(
       ({ name }) => name === canonical || this.#serviceAt(name) === canonical,

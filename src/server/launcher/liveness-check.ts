@@ -9,12 +9,12 @@ import { afterRunningTime } from './running-time.js';
  */
 const stoppedMs = 300;
 /**
- * Time without a response at any address after which a process counts as faulty, in ms. Time in which the event loop
- * is blocked does not count.
+ * Time after which a process that responds at none of its addresses counts as faulty, in ms. Time in which the event
+ * loop of the server is blocked does not count.
  */
 const silentMs = 1_000;
 const pollMs = 50;
-/** Minimum number of checks in this time. Fewer checks mean that the event loop of the server was blocked. */
+/** Minimum number of checks within `silentMs`. Fewer checks mean that the event loop of the server was blocked. */
 const minLooks = 10;
 const redialMs = 100;
 
@@ -36,7 +36,9 @@ export async function launchedProcessFault(
   addresses: readonly string[],
 ): Promise<string | undefined> {
   const faults = [
-    ...(pid === undefined ? [] : [isStoppedFor(options, pid).then((stopped) => stopped && 'is stopped')]),
+    ...(pid === undefined
+      ? []
+      : [isStoppedFor(options, pid).then((stopped) => stopped && 'is stopped (SIGSTOP)')]),
     ...(addresses.length === 0 ? [] : [isSilent(options, addresses).then((silent) => silent && silentFault)]),
   ];
   return new Promise((resolve) => {
@@ -80,9 +82,9 @@ export async function foreignEndpointState(
     looks++;
     if (state === 'unknown') return { kind: 'unknown' };
     if (state === 'none') return { kind: 'dead', fault: 'refuses connections' };
-    if (state === 'stopped' && lookedMs >= stoppedMs) return { kind: 'dead', fault: 'is stopped' };
+    if (state === 'stopped' && lookedMs >= stoppedMs) return { kind: 'dead', fault: 'is stopped (SIGSTOP)' };
     if (state === 'listening') {
-      // If the process accepts connections, the queue becomes shorter at some checks, even under high load.
+      // If the process accepts connections, fewer connections wait at some checks than before, even under high load.
       const before = waiting;
       waiting = await waitingConnections();
       if (waiting < before) return { kind: 'listening' };
@@ -108,7 +110,7 @@ async function isSilent(options: FaultOptions, addresses: readonly string[]): Pr
   const controller = new AbortController();
   const { clock } = options;
   const cancel = afterRunningTime(clock, silentMs, () => {
-    // Reads responses that have already arrived before the timeout takes effect.
+    // Responses that have already arrived are read before the timeout takes effect.
     clock.afterPendingIo(() => controller.abort());
   });
   const silences = addresses.map((text) => isAddressSilent(options, text, controller.signal));

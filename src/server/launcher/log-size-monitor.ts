@@ -11,8 +11,8 @@ export function logFileOf({ logs }: Pick<LauncherContext, 'logs'>, name: string)
 }
 
 /**
- * Limits the size of the log file of one service. The program writes to the file directly, so its size has no limit
- * while the server is stopped.
+ * Limits the size of the log file of one service. The program writes to the file directly, so the file has no maximum
+ * size while the server is stopped.
  *
  * @see [C8.5](../../../docs/guarantees.md#c8-5)
  */

@@ -50,7 +50,7 @@ export async function readManifest(folder: string, name: string): Promise<Manife
     throw manifestError(
       manifest,
       'exec',
-      `must not have a symbolic link that another user can change: ${problem}; restart the server to accept the program`,
+      `must not have a symbolic link that another user can change: ${problem}, or restart the server to accept the present target of the link`,
     );
   return manifest;
 }
@@ -91,7 +91,7 @@ export async function programChangeReason(
   try {
     const program = await realpath(manifest.exec);
     if (program !== manifest.programPath)
-      return `the real path of program ${manifest.exec} was ${manifest.programPath} when the server started, and is ${program} now; run clerk reset or restart the server if the change is intended`;
+      return `the real path of program ${manifest.exec} was ${manifest.programPath} when the manifest was read, and is ${program} now; if the change is intended, run clerk reset or restart the server`;
     return programProblem(await pathFacts(program), effectiveUid()) ?? (await scriptProblem(manifest, args));
   } catch (error) {
     return errorMessage(error);
@@ -137,7 +137,9 @@ async function readManifestFile(path: string): Promise<string> {
 async function checkTrusted(path: string, facts: FileFacts | undefined): Promise<void> {
   const problem = facts ? trustProblem(facts, effectiveUid()) : `${path} does not exist`;
   if (problem !== undefined)
-    throw configError(`Manifests must be writable only by root and the user who runs the server: ${problem}`);
+    throw configError(
+      `Manifests and their folder must exist, and be writable only by root and the user who runs the server: ${problem}`,
+    );
 }
 
 /** Checks the paths and the user of a manifest, and adds the real paths and the user ids. */
@@ -171,7 +173,8 @@ async function resolveUser(parsed: ParsedManifest): Promise<Manifest['runAs']> {
   const ids = findUser(user, await readFile('/etc/passwd', 'utf8').catch(() => ''));
   const problem = runAsProblem(user, ids, ownUid);
   if (problem !== undefined) throw manifestError(parsed, 'user', problem);
-  // Without root rights, the only possible user is that of the server itself; `runAsProblem` has rejected all others.
+  // If the server does not run as root, `runAsProblem` has rejected every user except the user of the server, so the
+  // program runs as this user without a change of the user id.
   return ownUid === 0 ? ids : undefined;
 }
 

@@ -58,7 +58,9 @@ export class OutdatedLaunches {
     }
     for (const [id, { name, reason }] of outdated)
       if (this.#outdated.get(id)?.reason !== reason)
-        logger.warn(`${name} (${id}) is outdated: ${reason}; run clerk reset ${name} --rolling`);
+        logger.warn(
+          `${name} (${id}) is outdated: ${reason}; when the manifest is correct, run clerk reset ${name} --rolling`,
+        );
     for (const record of this.#running())
       if (this.#outdated.has(record.instance) && !outdated.has(record.instance))
         logger.info(`${record.name} (${record.instance}) matches its manifest again`);

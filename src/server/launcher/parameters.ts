@@ -16,16 +16,16 @@ function placeholders(template: string): readonly string[] {
 /** Returns the problem of a placeholder such as `${name}`; undefined when all placeholders are valid. */
 export function templateProblem(template: string, parameterNames: ReadonlySet<string>): string | undefined {
   if (template.replaceAll(placeholderPattern, '').includes('${'))
-    return "has an unclosed '${'; write a placeholder as ${param}";
+    return "has a '${' that does not begin a valid placeholder; write a placeholder as ${param}";
   const unknown = placeholders(template).find((name) => !parameterNames.has(name));
   return unknown === undefined
     ? undefined
-    : `uses parameter ${quote(unknown)}, which is not declared in params; declare it, or correct the name`;
+    : `uses parameter ${quote(unknown)}, which is not declared in params; declare the parameter, or correct the name`;
 }
 
 /**
  * Replaces the placeholders in arguments by values. {@link templateProblem} must have checked the arguments. No shell
- * reads them, so values need no quotes.
+ * reads the arguments, so values need no quotes.
  *
  * @param values - exactly one value for each parameter
  * @throws {@link ClerkError} `START_FAILED` with the name of the parameter

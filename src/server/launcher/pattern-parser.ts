@@ -64,7 +64,7 @@ class PatternParser {
         "must not have '?' after a repetition; remove the '?', which has no effect because the whole value must match",
       );
     if (extra !== undefined && '*+{'.includes(extra))
-      throw new Error(`must not repeat a repetition; put a group around it, such as (?:a+)${extra}`);
+      throw new Error(`must not repeat a repetition; put the inner one in a group, such as (?:a+)${extra}`);
     return { kind: 'repeat', item, min, max };
   }
 
@@ -109,7 +109,7 @@ class PatternParser {
       case '}':
       case ']':
         throw new Error(
-          `must have a character or group before '${char}'; write '\\${char}' for the character`,
+          `must not have '${char}' where a character or a group must begin; write '\\${char}' for the character`,
         );
       default:
         return { kind: 'character', accepts: equals(codeOf(char)) };
@@ -162,7 +162,7 @@ class PatternParser {
     if (/^[1-9k]$/.test(char))
       throw new Error('must not have backreferences; list the allowed values in enum instead');
     throw new Error(
-      `must have only the escapes \\d \\D \\w \\W \\s \\S \\n \\r \\t \\f \\v \\xHH \\uHHHH and those of punctuation; got '\\${char}'`,
+      `must have only the escapes \\d \\D \\w \\W \\s \\S \\n \\r \\t \\f \\v \\xHH \\uHHHH and escaped punctuation such as \\.; got '\\${char}'`,
     );
   }
 
@@ -202,7 +202,7 @@ const not =
     !accepts(point);
 
 const escapes: Readonly<Record<string, number | Accepts>> = Object.freeze({
-  // Inherited names cannot match, because they all have more than one letter.
+  // `escapes[char]` never finds an inherited key, because all these keys have more than one letter.
   d: isDigit,
   D: not(isDigit),
   w: isAlphanumeric,

@@ -17,8 +17,8 @@ type RecoveredLaunch =
   | { readonly kind: 'unidentifiable' };
 
 /**
- * Finds the process of a recorded launch by pid and start time. Without a recorded pid, the environment marker
- * identifies the process.
+ * Finds the process of a recorded launch by pid and start time. Without a recorded pid, finds it by the marker in the
+ * environment of the process.
  *
  * @see [C6.2](../../../docs/guarantees.md#c6-2)
  */

@@ -5,8 +5,8 @@ const pollMs = 50;
 const maxCountedMs = 100;
 
 /**
- * Calls `callback` when the event loop has run for `durationMs`. Time in which it was blocked does not count, because
- * it reads no responses then. Does not keep the process alive.
+ * Calls `callback` when the event loop has run for `durationMs`. Time in which the loop was blocked does not count,
+ * because the loop reads no responses in this time. Does not keep the process alive.
  *
  * @returns a function that cancels the call
  */

@@ -15,7 +15,7 @@ import { ServiceEndpoints } from './service-endpoints.js';
 import { ServiceStart } from './service-start.js';
 import { SharedStart, type WaitOptions } from './shared-start.js';
 
-/** Maximum time to registration for a recovered launch without a manifest, in ms. */
+/** Maximum time until a recovered launch registers if its manifest no longer exists, in ms. */
 const defaultReadyMs = 10_000;
 
 /** Minimum time between two checks that client reports cause, in ms. */
@@ -143,7 +143,7 @@ export class ServiceSupervisor implements ReplaceableService {
     const stopping = new Set(this.#launches);
     await Promise.all([...stopping].map((launch) => launch.stop(reason)));
     if (start === undefined) return stopping.size;
-    // The start may have spawned a process before the cancellation.
+    // The start may have spawned a process before the cancellation. This process must end too.
     await sharedStart?.settled;
     if (start.launch) stopping.add(start.launch);
     await start.launch?.done;
@@ -188,7 +188,7 @@ export class ServiceSupervisor implements ReplaceableService {
       return this.#context.names.launches.remove(record.name, record.instance);
     const { manifest } = record;
     this.#context.logger.info(
-      `Recovered launch ${record.instance} of ${record.name} from an earlier server; state: ${recovered.kind}`,
+      `Recovered launch ${record.instance} of ${record.name}, which an earlier server started; process state: ${recovered.kind}`,
     );
     this.#context.instanceLimit.tryAcquire(manifest, Infinity);
     const isUnconfirmed = recovered.kind !== 'running';
@@ -220,7 +220,7 @@ export class ServiceSupervisor implements ReplaceableService {
     this.#logLimiter.stop();
     await Promise.all(stopped);
     if (isDurable || start === undefined) return;
-    // The start may have spawned a process before the cancellation.
+    // The start may have spawned a process before the cancellation. This process must end too.
     await sharedStart?.settled;
     await start.launch?.done;
   }

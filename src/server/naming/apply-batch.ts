@@ -13,7 +13,7 @@ export interface BatchTargets {
 
 export interface AppliedPlan {
   readonly changes: readonly StateChange[];
-  /** Time until the pending change applies, in ms. Default: the remaining guarantee. */
+  /** Time until the pending change of the entry applies, in ms. Default: the remaining guarantee of the entry. */
   readonly appliesInMs?: number;
 }
 
@@ -53,8 +53,8 @@ export function applyBatch(
 }
 
 /**
- * Whether a plan changes several names. Work that reads names in slices must restart after such a plan, so that it
- * never sees a part of it.
+ * Whether a plan changes several names. Work that reads names in slices must restart after such a plan, because it
+ * would otherwise combine names from before and from after the plan.
  */
 export function changesSeveralNames({ changes }: AppliedPlan): boolean {
   let name: string | undefined;

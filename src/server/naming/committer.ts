@@ -18,15 +18,15 @@ import type { StateChange } from './state/records.js';
 import { StoreRecovery } from './store-recovery.js';
 
 const maxCommandsPerBatch = 512;
-/** A batch ends after the command that reaches this cost. A single large command can exceed it. */
+/** A batch takes no more commands once its cost has reached this value. A single large command can exceed the value. */
 const maxBatchCost = 8_000;
-/** From this cost on, other work runs between the steps of a batch. */
+/** If a batch has at least this cost, other work runs between the steps of the batch. */
 const largeBatchCost = 4_000;
-/** Costs of a command and of a change, in about microseconds. */
+/** Estimated costs of a command, of a change and of a line of an import, in µs. */
 const commandCost = 15;
 const changeCost = 4;
 const lineCost = 5;
-/** Maximum number of attempts when other servers write first. */
+/** Maximum number of times that a batch is planned, if another server writes to the log before each attempt. */
 const maxAttempts = 100;
 
 export interface CommitResult extends Plan {
@@ -38,9 +38,9 @@ export interface SubmitOptions {
   /** Whether the command is planned before all queued commands. */
   readonly atFront?: boolean;
   /**
-   * Whether the command only ends endpoints or launches, or changes the status of endpoints. If the store cannot be
-   * written, such a command still changes the state in memory, so that lookups do not show an ended endpoint as up.
-   * Its promise rejects.
+   * Whether the command only ends endpoints or launches, or changes the status of endpoints. While the store cannot be
+   * written, a single server applies such a command in memory, so that lookups do not show an ended endpoint as up.
+   * The promise of the command rejects even so.
    */
   readonly endsEndpoints?: boolean;
 }
@@ -55,11 +55,11 @@ interface CommitJob {
 /** What a committer needs when several servers write to one log. */
 export interface SharedCommits {
   /**
-   * Saves changes that were planned on the present state. Returns `conflict` when another server has written first;
-   * the commands must then be planned again.
+   * Saves changes that were planned on the present state. Returns `conflict` when another server has written to the
+   * log since that state. In this case, the commands must be planned again.
    */
   write(changes: readonly StateChange[], revision: number, isBulk: boolean): Promise<'written' | 'conflict'>;
-  /** Returns whether the state is at the head of the log. If false, the state was updated. */
+  /** Returns whether the state was at the head of the log. If it was not, the state has been updated. */
   isAtHead(): Promise<boolean>;
   /** Applies the changes that other servers have written. */
   catchUp(): Promise<void>;
@@ -76,9 +76,12 @@ export interface CommitterOptions {
   readonly planContext: PlanContext;
   readonly slices: SliceQueue;
   readonly revision: () => number;
-  /** Called before the changes of a batch are written. A failed write may have saved the changes. */
+  /**
+   * Called before the changes of a batch are written. `onWriteCancelled` is not called after a failed write, because
+   * the write may have saved the changes.
+   */
   readonly onWriting: (changes: readonly StateChange[]) => void;
-  /** Called when the changes of all `onWriting` calls are not written. */
+  /** Called when the changes of all earlier `onWriting` calls will not be written. */
   readonly onWriteCancelled: () => void;
   /** Called after a batch is saved. `revision` is the revision after the batch. */
   readonly applyBatch: (batch: readonly Plan[], changes: readonly StateChange[], revision: number) => void;
@@ -119,7 +122,7 @@ export class Committer {
     });
   }
 
-  /** The error of the last failed write; undefined after the store could be written again. */
+  /** The error of the last failed write; undefined once the store can be written again. */
   get failure(): ClerkError | undefined {
     return this.#recovery.failure;
   }
@@ -197,7 +200,7 @@ export class Committer {
     for (let attempt = 1; !(await this.#tryCommit(candidates, attempt)); attempt++);
   }
 
-  /** Returns false when another server has written first, so that the commands must be planned again. */
+  /** Returns false when another server has written to the log first, so that the commands must be planned again. */
   async #tryCommit(candidates: readonly CommitJob[], attempt: number): Promise<boolean> {
     const { store, shared, view, slices, onWriting, onWriteCancelled, applyBatch, onChanged } = this.#options;
     const overlay = new Overlay(view);
@@ -287,7 +290,7 @@ export class Committer {
   async #planInSlices(overlay: Overlay, command: NamingCommand): Promise<Plan> {
     const { slices, planContext, onWriting, onWriteCancelled } = this.#options;
     try {
-      // Also covers the earlier commands of the batch, because lookups run between the slices.
+      // The changes of the earlier commands count as being written, too, because lookups run between the slices.
       onWriting(overlay.changes);
       const steps = planSteps(overlay, command, planContext);
       for (let cost = 0; ; cost += lineCost) {
@@ -329,7 +332,7 @@ export class Committer {
       command = prepare();
       unsaved = this.#plan(new Overlay(view), command);
     } catch {
-      // A rejected command has no effect, as with a working store.
+      // A command that is rejected when it is planned has no effect, whether or not the store can be written.
       return;
     }
     if (unsaved.changes.length === 0) return;
@@ -361,6 +364,6 @@ function closingError(): ClerkError {
 function contentionError(): ClerkError {
   return new ClerkError(
     'REGISTRY_UNREACHABLE',
-    `The change could not be saved, because other servers wrote first ${maxAttempts} times in a row; retry the request`,
+    `The change could not be saved, because another server saved a change first in each of ${maxAttempts} attempts; retry the request`,
   );
 }

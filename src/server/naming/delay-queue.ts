@@ -12,7 +12,7 @@ export class DelayQueue<T> {
     return Infinity;
   }
 
-  /** Adds an item. If the queue already contains it, its delay restarts. */
+  /** Adds an item. If the queue already contains the item, the delay of the item restarts. */
   put(item: T, now: number): void {
     this.#dueAt.delete(item);
     this.#dueAt.set(item, now + this.#delayMs);

@@ -30,9 +30,9 @@ export interface ExpiryDependencies {
 
 /** Decides which server expires a lease, in a registry with several servers. */
 export interface LeaseHolders {
-  /** Whether this server expires the lease of an endpoint: the endpoint renews here, or its server is gone. */
+  /** Whether this server expires the lease of an endpoint: the lease is renewed here, or at a server that is gone. */
   endsHere(registration: Registration): boolean;
-  /** Whether expiry is paused, because endpoints cannot renew at a server without a valid session. */
+  /** Whether expiry is paused, because endpoints cannot renew their leases at a server without a valid session. */
   readonly isPaused: boolean;
 }
 
@@ -62,7 +62,7 @@ export class ExpiryScheduler {
     this.#arm();
   }
 
-  /** Starts the lease or the drain time of a registration. A moved registration continues with its expiry time. */
+  /** Starts the lease or the drain time of a registration. A moved registration keeps its expiry time. */
   onRegistered(registration: Registration): void {
     const { clock, leases, consensus, holders } = this.#deps;
     if (holders !== undefined && !registration.draining && !holders.endsHere(registration)) {
@@ -98,7 +98,7 @@ export class ExpiryScheduler {
   }
 
   /**
-   * Removes a draining endpoint at once, because no client has its address. If this fails, the endpoint is removed
+   * Called when no client has the address of a draining endpoint. Removes the endpoint at once, or, if that fails,
    * after its drain time.
    */
   endDrain({ entry: { name }, id, epoch }: Registration): Promise<void> {
@@ -109,7 +109,7 @@ export class ExpiryScheduler {
     this.#arm();
   }
 
-  /** Submits all removals and pending changes again that were rejected while the store could not be written. */
+  /** Submits again all removals and pending changes that were rejected while the store could not be written. */
   onStoreRecovered(): void {
     const { state, guarantees, clock } = this.#deps;
     for (const [name, until] of guarantees.frozenEntries())
@@ -124,8 +124,8 @@ export class ExpiryScheduler {
   }
 
   /**
-   * Returns when no client uses the endpoint any more. Clients may use a lookup until its TTL or guarantee ends. The
-   * process before the last restart may have shown the endpoint until this process started.
+   * Returns the time from which no client uses the endpoint. Clients may use a lookup until its TTL or guarantee ends.
+   * The process before the last restart may have shown the endpoint until this process started.
    */
   #drainEndOf({ entry: { record, service } }: Registration): number {
     const usableMs = Math.max(limits.lookupTtlMs, record.guaranteedMs) + clockMarginMs;
@@ -157,7 +157,7 @@ export class ExpiryScheduler {
     const { clock, leases } = this.#deps;
     const now = clock.now();
     const lateMs = now - this.#timerAt;
-    // The stall may have started right after the previous check, at most one tick before the due time.
+    // The stall may have started right after the previous check, so it may be one tick longer than the delay.
     if (lateMs >= leases.tickMs) leases.creditStall(lateMs + leases.tickMs, now);
     clock.afterPendingIo(() => {
       if (this.#isClosed) return;
@@ -184,7 +184,7 @@ export class ExpiryScheduler {
       if (++commands > maxCommandsPerRun) return;
       // `Infinity` prevents a second command for this entry. `onEntryChanged` ends the freeze later.
       guarantees.freeze(name, Infinity);
-      // Another server may have applied this change already, and scheduled a different one.
+      // Another server may have applied this change already, and may have scheduled a different change.
       void submit(() => (guarantees.isApplying(name) ? { kind: 'apply-pending', name } : undefined));
     }
   }

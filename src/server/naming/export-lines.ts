@@ -2,7 +2,7 @@ import type { ExportLine } from '../../protocol/naming-messages.js';
 import { accessEntryOf } from './access/access-triple.js';
 import type { NamingState } from './state/naming-state.js';
 
-/** Yields a line for each link, directory, group and defined service, in order of the names; then the rights. */
+/** Yields a line for each link, directory, group and defined service, in order of their names. The rights come last. */
 export function* exportLines(state: NamingState): IterableIterator<ExportLine> {
   for (const name of state.names.from('')) {
     const record = state.entry(name);

@@ -4,9 +4,9 @@ import type { NamingState } from './state/naming-state.js';
 import { tryResolveLinks } from './state/resolve-links.js';
 
 /**
- * Computes how long services may still use their old name after a move. A service uses its old name until it renews
- * under its new name, or its lease ends. A principal below the old name has its rights through the link, so it counts
- * as well.
+ * Computes how long services may still use their old name after a move. A service uses its old name until it renews its
+ * lease under the new name, or until the lease ends. A service whose principal is below the old name counts as well,
+ * because the principal has its rights through the link.
  */
 export class FormerNames {
   readonly #state: NamingState;
@@ -23,8 +23,8 @@ export class FormerNames {
     let usedUntil = now;
     let count = 0;
     for (const moved of this.#namesAt(target)) {
-      // Reading more names would block the event loop. Their services find their registrations without the link; see
-      // `RequestedNames`.
+      // Reading more names would block the event loop. The services of the remaining names find their registrations
+      // without the link; see `RequestedNames`.
       if (++count > limits.maxChangedNames) break;
       for (const { requestedName, principal, draining, expiresAt, leaseMs } of this.#state.endpoints(moved)) {
         const isUsed =

@@ -40,8 +40,8 @@ export class Guarantees {
   }
 
   /**
-   * Whether lookups give no guarantees, because the state may be too old. Another server may have frozen any entry
-   * since.
+   * Whether lookups give no guarantees, because the state may be too old: another server may have frozen an entry that
+   * this state does not show as frozen.
    */
   get isSuspended(): boolean {
     return this.#freshness?.isCurrent === false;
@@ -81,8 +81,8 @@ export class Guarantees {
   }
 
   /**
-   * Called when the registry has lost changes. Lost lookups may have guaranteed any entry. Every entry therefore
-   * counts as guaranteed from now on, for the longest `guaranteedMs` of all entries.
+   * Called when the registry has lost changes. Lookups before the loss may have guaranteed any entry. Every entry
+   * therefore counts as guaranteed from now on, for the longest `guaranteedMs` of all entries.
    */
   restart(): void {
     let longestMs = 0;
@@ -91,7 +91,7 @@ export class Guarantees {
     if (longestMs > 0) this.#lostUntil = this.#clock.now() + longestMs + clockMarginMs;
   }
 
-  /** Returns the maximum time of a guarantee that another server may give before it has read a change, in ms. */
+  /** Returns the longest time for which another server may still guarantee an entry, until it reads a change, in ms. */
   longestMs(guaranteedMs: number): number {
     return guaranteedMs + maxAgeMs + clockMarginMs;
   }

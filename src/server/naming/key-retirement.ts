@@ -20,7 +20,7 @@ export class KeyRetirement {
     this.#submit = submit;
   }
 
-  /** Schedules the removals for rotations before the start of this process. */
+  /** Schedules the removal of the former keys that were rotated before this process started. */
   start({ entries, identities }: NamingState): void {
     if (identities.keyCount === 0) return;
     const retiring = new Set<string>();

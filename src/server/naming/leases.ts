@@ -135,7 +135,7 @@ export class Leases {
   }
 
   #addToSlot(registration: Registration, slot: number): void {
-    // Slots up to `#lastSlot` are not processed again.
+    // Slots up to `#lastSlot` are not processed again, so the next slot is the earliest possible one.
     const at = Math.max(slot, this.#lastSlot + 1);
     registration.leaseSlot = at;
     const list = this.#slots.get(at);

@@ -1,10 +1,10 @@
 import type { Load } from '../../core/load-report.js';
 import type { NameEntry, Registration } from './state/name-entry.js';
 
-/** Maximum age of a cached lookup when only loads have changed. */
+/** Maximum age of a cached lookup when only loads have changed, in ms. */
 export const loadRefreshMs = 2_000;
 
-/** Endpoints with a longer lease, in ms, renew too rarely for a useful load. */
+/** Maximum lease with which the load of an endpoint is used, in ms. With a longer lease, renewals are too rare. */
 const maxLeaseMs = 60_000;
 const minUtilizationChange = 0.05;
 /**

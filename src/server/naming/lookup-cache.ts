@@ -56,7 +56,7 @@ interface CachedService {
   revision: number;
 }
 
-/** Changes whenever the result of a lookup changes. */
+/** Differs whenever the entries or the endpoints of a lookup have changed. */
 export interface LookupFingerprint {
   readonly versions: string;
   readonly namesBelow: boolean | undefined;
@@ -118,7 +118,7 @@ export class LookupCache {
     const { revision } = position;
     if (service.revision === revision && service.lookup === lookup) return service.response;
     const response = `${lookup.head}${service.json}${revision}","mark":"${position.markOf(revision)}${lookup.tail}`;
-    // A response for a link is not cached, because it would contain a copy of the service.
+    // A response for a link is not cached, because it would contain a copy of the JSON of the service.
     if (name === lookup.canonical) {
       service.response = response;
       service.lookup = lookup;
@@ -286,7 +286,7 @@ export class LookupCache {
   }
 }
 
-/** Returns the field `ageMs`. A current state has its maximum age there, because the response is cached. */
+/** Returns the field `ageMs` as JSON. For a current state it is the maximum age, because the response is cached. */
 function ageJson({ isCurrent, ageMs }: Freshness): string {
   if (isCurrent) return `,"ageMs":${maxAgeMs}`;
   return Number.isFinite(ageMs) ? `,"ageMs":${Math.ceil(ageMs)},"stale":true` : ',"stale":true';

@@ -9,8 +9,8 @@ import { restoredAccessWarning } from './restored-access.js';
 
 const minIntervalMs = 60_000;
 /**
- * Maximum number of positions in a request: the position of the connection, and the position that an earlier process
- * has saved.
+ * Maximum number of positions in a request: the position of the connection, and the position that an earlier process of
+ * the client has saved.
  */
 const maxPositions = 2;
 
@@ -22,7 +22,7 @@ export interface LostChangesDependencies {
   /** Whether the registry is secured. */
   readonly isSecured: () => boolean;
   readonly submit: (prepare: PrepareCommand) => Promise<unknown>;
-  /** Set in a registry with several servers, because another server may have written the changes. */
+  /** Set in a registry with several servers: another server may have written the changes that a client has seen. */
   readonly shared?:
     | {
         readonly catchUp: () => Promise<void>;
@@ -33,8 +33,8 @@ export interface LostChangesDependencies {
 }
 
 /**
- * Detects that the data of the registry were replaced by an older copy: a client then sends a position that the data
- * lack. The registry then starts a new incarnation, at most once a minute.
+ * Detects that the data of the registry were replaced by an older copy. The sign is a request with a position that the
+ * data do not contain. The registry then starts a new incarnation, at most once a minute.
  *
  * @see [A24](../../../docs/guarantees.md#a24), [decision 079](../../../docs/decisions/079-restored-registry.md)
  */
@@ -97,7 +97,7 @@ export class LostChanges {
       (error: unknown) => {
         this.#change = undefined;
         this.#deps.logger?.warn(
-          `The new incarnation of the registry could not be saved: ${errorMessage(error)}; the server tries again with the next request that shows the loss, after 1 min`,
+          `The new incarnation of the registry could not be saved: ${errorMessage(error)}; the server tries again after 1 min, at the next request that shows the loss`,
         );
       },
     );
@@ -108,11 +108,11 @@ export class LostChanges {
     const { position, runtime, logger, highestEpoch, isSecured } = this.#deps;
     const [lost = '', revision = ''] = returned.split(':');
     const { identity } = position;
-    // Another server may have noticed the loss first.
+    // Another server may have noticed the loss, and have started a new incarnation.
     if (position.check(returned) !== 'lost') return undefined;
     const next = nextIncarnation(identity, lost, runtime);
     logger?.warn(
-      `The data of this registry were replaced by an older copy: a client has seen revision ${revision} of incarnation ${lost}, which the data do not contain. The registry continues as incarnation ${next.incarnation}. Services register again automatically. Changes of names since the copy was made are lost; repeat these changes${isSecured() ? `. ${restoredAccessWarning}` : ''}`,
+      `The data of this registry were replaced by an older copy: a client or this server has seen revision ${revision} of incarnation ${lost}, which the data do not contain. The registry continues as incarnation ${next.incarnation}. Services register again automatically. Changes of names since the copy was made are lost; repeat these changes${isSecured() ? `. ${restoredAccessWarning}` : ''}`,
     );
     // Each assigned epoch needs at least one revision, so this is an upper bound for the lost epochs.
     const lostRevisions = lost === identity.incarnation ? Number(revision) - position.revision : 0;

@@ -18,7 +18,7 @@ interface ScannedName {
   readonly matches: boolean;
 }
 
-/** The name of the servers matches only a glob that begins with its parent. */
+/** Yields the names that a glob may match. Omits `/clerk/registry` unless the glob begins with the segment `clerk`. */
 export function* scanNames(
   state: NamingState,
   glob: Glob,

@@ -203,7 +203,7 @@ export class NameServer implements NameService {
     after?: string,
     isVisible?: NameVisibility,
   ): Promise<SearchResponse> {
-    // Read first, because the entries of the response may be newer than its position, but never older.
+    // The position is read first, because the entries of the response may be newer than this position, but never older.
     const position = this.#markedPosition();
     const page = await this.readInSlices(() => this.#search(glob, filter, after, isVisible));
     return { ...page, ...position };
@@ -214,7 +214,7 @@ export class NameServer implements NameService {
     if (result !== undefined) return result;
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      'The request reads many names, and was interrupted too often by changes of several names; retry the request',
+      'The request reads many names, and was restarted too often because other requests changed several names at once; retry the request',
     );
   }
 

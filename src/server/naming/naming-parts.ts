@@ -40,7 +40,7 @@ export interface NameServerOptions {
   readonly maxGuaranteedMs?: number;
   /** Maximum number of endpoints per service. Default 10,000. */
   readonly maxEndpoints?: number;
-  /** Called when a principal has reached a limit whose requests still succeed, so the principal gets no error. */
+  /** Called when a principal has reached a limit, but its requests still succeed, so that it gets no error. */
   readonly onLimit?: (principal: string, error: ClerkError) => void;
   /** Default 10,000. */
   readonly maxReportsPerPrincipal?: number;
@@ -59,7 +59,7 @@ export interface NameServerOptions {
   readonly onOwnChange?: ((change: OwnChange) => void) | undefined;
 }
 
-/** Content of a store. `changes` has one change for each record, without the records of identity and revision. */
+/** Content of a store. `changes` has one change for each record, except for those of identity and revision. */
 export interface StoredState {
   readonly identity: RegistryIdentity;
   /** Revision in the store before this process opened it. */
@@ -120,7 +120,7 @@ export function connectParts(
     },
     onHeld: (registration) => {
       expiry.onRegistered(registration);
-      // If this server is the new holder, it now decides the status of the endpoint.
+      // If the endpoint now renews its lease at this server, this server decides the status of the endpoint.
       consensus.onStatusApplied(registration);
     },
     onReport: ({ name, id, epoch, principal, clerk, verdict }) =>
@@ -224,7 +224,9 @@ export function connectParts(
       applyBatch(targets, [unsaved], unsaved.changes, nextRevision);
     },
     onFailure: (failure) => {
-      options.logger?.error(`${failure.message}. Lookups continue, and ended endpoints are removed`);
+      options.logger?.error(
+        `${failure.message}. Lookups continue. If the store is a data folder, they do not show ended endpoints`,
+      );
       for (const listener of storeListeners) listener(failure);
     },
     onRecovered: () => {
@@ -309,11 +311,11 @@ export function connectParts(
 }
 
 function noop(): void {
-  // A command of a timer or review is rejected only when the store cannot be written or the server closes. Both are
-  // reported elsewhere.
+  // A command of a timer or of a health review is rejected only when the store cannot be written or the server closes.
+  // Both are reported elsewhere.
 }
 
-/** Returns the error for the log of the operator. Clients do not get it: every report has the same response. */
+/** Returns the error for the log of the operator. Clients do not get it, because all reports have the same response. */
 function reportLimitError(maxReports: number): ClerkError {
   return new ClerkError(
     'LIMIT_EXCEEDED',

@@ -8,8 +8,8 @@ import type { NamingState } from './state/naming-state.js';
 const maxCompared = 200;
 
 /**
- * Returns a similar existing name, for the hint in an error. Each segment that does not exist is replaced by the most
- * similar segment at its level. Returns undefined when there is no similar name that the client may see.
+ * Returns a similar existing name, for the suggestion in an error. Each segment that does not exist is replaced by the
+ * most similar segment at its level. Returns undefined when there is no similar name that the client may see.
  */
 export function nearName(state: NamingState, name: string, isVisible?: NameVisibility): string | undefined {
   if (name.startsWith('/#')) return undefined;

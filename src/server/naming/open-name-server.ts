@@ -90,9 +90,9 @@ interface OwnedIdentity {
 }
 
 /**
- * Returns the identity of the next run, and the changes that it needs. In a copy of a folder, all tokens are
- * cancelled, because they may have been used in the original. Without `adopt`, a copy also disables the launch
- * records of the original.
+ * Returns the identity of the next run, and the changes that this run needs. In a copy of a folder, all tokens are
+ * cancelled, because they may have been used in the original. Without `adopt`, the launch records of the original are
+ * disabled in the copy.
  */
 function ownedIdentity(
   records: ReadonlyMap<string, string>,
@@ -110,7 +110,9 @@ function ownedIdentity(
   const cancellations = keysOf(records, tokenPrefix).map((key) => ({ key, value: undefined }));
   const counts = { cancelledTokens: cancellations.length };
   const isSecured = keysOf(records, keyPrefix).length > 0;
-  const note = isSecured ? `. If the copy is older than the last change: ${restoredAccessWarning}` : '';
+  const note = isSecured
+    ? `. The following applies if keys or rights were changed after the copy was made: ${restoredAccessWarning}`
+    : '';
   if (adopt) {
     const message = `The data folder is a copy and is used as the original, because of the option adopt${note}`;
     if (isSecured) logger?.warn(message);
@@ -121,7 +123,7 @@ function ownedIdentity(
   const identity = identityOfCopy(stored, runtime);
   const foreignLaunches = renamedRecords(records, launchPrefix, foreignLaunchPrefix);
   logger?.warn(
-    `The data folder is a copy of another data folder: the inode number of its lock file is ${inodeOf(folder)}; in the original it was ${inodeOf(original)}. The registry starts with the new incarnation ${identity.incarnation}, and does not manage the launched processes of the original (${foreignLaunches.length / 2}). If the original will never be used again, restart with --adopt (option adopt of startServer)${note}`,
+    `The data folder is a copy of another data folder: its lock file has another inode number or creation time than in the original (inode number ${inodeOf(folder)}, in the original ${inodeOf(original)}). The registry starts with the new incarnation ${identity.incarnation}, and does not manage the processes that the original has launched (number of processes: ${foreignLaunches.length / 2}). If the original will never be used again, restart this server with --adopt (in a program: option adopt of startServer)${note}`,
   );
   const epochBase = { key: storeKeys.epochBase, value: String(highestEpochOf(records) + epochMargin) };
   const details = { incarnation: identity.incarnation, reason: 'copied folder', ...counts };

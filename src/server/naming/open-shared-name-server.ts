@@ -49,7 +49,7 @@ export async function openSharedNameServer(
 }
 
 /**
- * Starts a new run, and returns the revision before it. The run is stored in the log, so that all servers create the
+ * Starts a new run. Returns the revision before the run. The run is stored in the log, so that all servers create the
  * same position marks.
  */
 async function beginRun(replica: LogReplica, runtime: ServerRuntime): Promise<number> {
@@ -69,7 +69,7 @@ async function beginRun(replica: LogReplica, runtime: ServerRuntime): Promise<nu
   }
 }
 
-/** A store without effect, because the log is used in its place. */
+/** A store that does nothing, because the log is used in place of a store. */
 const noStore: Store = {
   load: () => Promise.resolve(new Map()),
   write: () => Promise.resolve(),

@@ -17,7 +17,7 @@ export type PositionVerdict = 'known' | 'lost' | 'forged';
 
 /**
  * Creates and checks the marks of the positions in responses. Each client sends its last position with its requests.
- * If the data were replaced by an older copy, such a position proves that changes were lost.
+ * A position that the registry has issued, but that the data do not contain, proves that changes were lost.
  *
  * @see [decision 079](../../../docs/decisions/079-restored-registry.md)
  */

@@ -23,13 +23,13 @@ export interface RegistryIdentity {
 }
 
 /**
- * Number of epochs that are skipped after a loss. Larger than the number of lost epochs, unless a position proves a
- * larger loss.
+ * Number of epochs that are skipped after changes were lost. Assumed to exceed the number of lost epochs, unless a
+ * position proves that more were lost.
  */
 export const epochMargin = 1_000_000;
 
 /**
- * Number of revisions that are skipped at each start of a single server. Clients may have seen revisions that were
+ * Number of revisions that are skipped at each start of a single server: clients may have seen revisions that were
  * never saved.
  */
 export const restartStride = 1_000_000;
@@ -60,7 +60,7 @@ export function nextRun(
   return { ...identity, runs: [...ended, next].slice(-maxRuns) };
 }
 
-/** @param lost - incarnation of the history that was lost */
+/** @param lost - incarnation to which the lost changes belonged */
 export function nextIncarnation(
   identity: RegistryIdentity,
   lost: string,

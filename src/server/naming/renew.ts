@@ -73,8 +73,8 @@ export function renewLeases(
 }
 
 /**
- * Finds a registration by any name that resolves to its service. After a move, also finds it by the old name without
- * a link, while the service still uses that name.
+ * Finds a registration by any name that resolves to its service. After a move, also finds it by the old name while the
+ * service still uses that name, even if the link at the old name was removed.
  */
 export function findRegistration(state: NamingState, name: string, id: string): Registration | undefined {
   const found = state.endpoint(name, id);
@@ -98,7 +98,7 @@ function presentNameOf(state: NamingState, name: string, { entry }: Registration
 function renewalForbidden(name: string, id: string): ClerkError {
   return new ClerkError(
     'FORBIDDEN',
-    `Instance ${quote(id)} of ${name} can be renewed only by the principal that registered it, and this principal needs the right 'advertise' on ${name}`,
+    `The lease of instance ${quote(id)} of ${name} can be renewed only by the principal that registered the instance, and this principal needs the right 'advertise' on ${name}`,
   );
 }
 

@@ -21,7 +21,7 @@ export function repairRecords(records: Map<string, string>, randomHex: (bytes: n
   }
   for (const key of [...records.keys()]) {
     const [kind, name] = key.split(' ');
-    // A token may have been used in the changes that were lost.
+    // The lost changes may include the use of a token, so all tokens are cancelled.
     if (kind === 't' || ((kind === 'c' || kind === 'f') && !records.has(`e ${name}`))) records.delete(key);
   }
   records.set(storeKeys.epochFloor, String(highest + epochMargin));

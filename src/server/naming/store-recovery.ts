@@ -36,7 +36,7 @@ export class StoreRecovery {
     this.#options = options;
   }
 
-  /** The error of the last failed write; undefined after the store could be written again. */
+  /** The error of the last failed write; undefined once the store can be written again. */
   get failure(): ClerkError | undefined {
     return this.#failure;
   }

@@ -30,7 +30,7 @@ test.each([
     for (const idlest of sockets.slice(0, 2)) if (!idlest.closed) await once(idlest, 'close');
     expect(sockets.map(({ closed }) => closed)).toEqual([true, true, false, false, false]);
     expect(warnings).toEqual([
-      'A request of address:loopback reached a limit: The server has 3 connections, which is the maximum; the connection that had no request for the longest time was closed; raise the limit with --max-connections',
+      'Principal address:loopback reached a limit: The server can have at most 3 connections, so it closed one of this principal that had no open request; raise the limit with --max-connections',
     ]);
     const last = sockets[4] as Socket;
     last.write('GET /v1/status HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');

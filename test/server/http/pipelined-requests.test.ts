@@ -43,7 +43,7 @@ test(
     await once(refused, 'close');
     expect(server.warnings).toEqual([
       expect.stringContaining(
-        'had 16 requests waiting for the response to an earlier one, which is the maximum',
+        'can have at most 16 requests that wait for the response to an earlier request',
       ),
     ]);
     let responses = 0;

@@ -117,7 +117,7 @@ test('one more event drops the queue, and the client gets a resync once it has c
   sink.read = '';
   await runtime.advance(0);
   expect(names.watches[0]?.resyncs).toEqual([
-    'the client read too slowly: the queue of 256 events and 65536 bytes overflowed',
+    'the client read too slowly: the queue of at most 256 events and 65536 bytes overflowed',
   ]);
   expect(sink.events).toEqual(['resync', 'current']);
   drain();

@@ -82,7 +82,7 @@ test('a service that does not report its calls is never stopped, and the log say
   await host.clock.advance(3_600_000);
   expect(process.signals).toEqual([]);
   expect(host.stopLines).toEqual([
-    expect.stringMatching(/does not report its calls.*pass its server to advertise\(\)/),
+    expect.stringMatching(/does not report its calls.*pass the server of the service to advertise\(\)/),
   ]);
 });
 

@@ -125,12 +125,12 @@ test('rejects manifests that other users can write', async () => {
   const { manifests } = temporaryManifests();
   chmodSync(join(manifests, 'orders.yaml'), 0o666);
   expect(await errorOf(manifests)).toMatch(
-    /^Manifests must be writable only by root and the user who runs the server: .*orders\.yaml must not be writable by/,
+    /^Manifests and their folder must exist, and be writable only by root and the user who runs the server: .*orders\.yaml must not be writable by/,
   );
   chmodSync(join(manifests, 'orders.yaml'), 0o644);
   chmodSync(manifests, 0o777);
   expect(await errorOf(manifests)).toMatch(
-    /^Manifests must be writable only by root and the user who runs the server: .*manifests must not be writable by/,
+    /^Manifests and their folder must exist, and be writable only by root and the user who runs the server: .*manifests must not be writable by/,
   );
 });
 
@@ -157,7 +157,7 @@ test('follows a symbolic link once and rejects it when it has changed later', as
   unlinkSync(link);
   symlinkSync(other, link);
   expect(await programChangeReason(manifest)).toMatch(
-    /^the real path of program .*current was .*orders when the server started, and is .*other now;/,
+    /^the real path of program .*current was .*orders when the manifest was read, and is .*other now;/,
   );
   unlinkSync(link);
   expect(await programChangeReason(manifest)).toMatch(/^ENOENT/);

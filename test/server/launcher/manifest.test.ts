@@ -112,11 +112,11 @@ test.each([
   [[...minimal, 'args: [true]'], 'orders.yaml, line 4: args[0] must be a string or a number; got a boolean'],
   [
     [...minimal, 'args: ["${port}"]'],
-    "orders.yaml, line 4: args[0] uses parameter 'port', which is not declared in params; declare it, or correct the name",
+    "orders.yaml, line 4: args[0] uses parameter 'port', which is not declared in params; declare the parameter, or correct the name",
   ],
   [
     [...minimal, 'args: ["${port"]'],
-    "orders.yaml, line 4: args[0] has an unclosed '${'; write a placeholder as ${param}",
+    "orders.yaml, line 4: args[0] has a '${' that does not begin a valid placeholder; write a placeholder as ${param}",
   ],
   [[...minimal, 'args: ["a\\0b"]'], 'orders.yaml, line 4: args[0] must not contain the character \\u0000'],
   [[...minimal, 'args: &a [x]', 'env: *a'], 'orders.yaml, line 5: env must be a list; got an alias'],

@@ -26,7 +26,7 @@ async function hostWithForeign(state: ListenerState, hostId?: string, address = 
 const idsOf = (host: FakeHost): readonly string[] => host.names.resolve(name).endpoints.map(({ id }) => id);
 
 test.each([
-  ['is stopped', 'isStopped', 300],
+  ['is stopped (SIGSTOP)', 'isStopped', 300],
   ['has not responded for 1 s', 'isSilent', 1_000],
 ] as const)('a process that %s is killed at once, withdrawn and replaced', async (fault, field, afterMs) => {
   const { host, launcher, first } = await startedHost();

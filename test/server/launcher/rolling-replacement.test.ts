@@ -52,7 +52,7 @@ test('an edited manifest is reported once, until it is the old one again', async
   const reason = 'manifest orders was edited since the process was started';
   expect(launcher.outdated()).toEqual([{ name: '/shop/orders', id: instance, reason }]);
   expect(host.outdatedLines).toEqual([
-    `/shop/orders (${instance}) is outdated: ${reason}; run clerk reset /shop/orders --rolling`,
+    `/shop/orders (${instance}) is outdated: ${reason}; when the manifest is correct, run clerk reset /shop/orders --rolling`,
   ]);
   host.onDisk = new ClerkError('CONFIG_INVALID', 'line 2: exec is required');
   await host.clock.advance(20_000);

@@ -60,7 +60,9 @@ test.each([
   const copy = await reopen(identity, used);
   expect(copy.incarnation > (used.records.get('m incarnation') as string)).toBe(true);
   expect(copy.launches).toBe(0);
-  expect(copy.warnings).toEqual([expect.stringMatching(/is a copy of another data folder.*\(1\).*--adopt/)]);
+  expect(copy.warnings).toEqual([
+    expect.stringMatching(/is a copy of another data folder.*\(number of processes: 1\).*--adopt/),
+  ]);
   expect(copy.store.records.get('m owner')).not.toBe(owner);
   expect(copy.store.records.get('m key')).not.toBe(used.records.get('m key'));
   // A position of the original proves nothing to the copy, and the reverse.

@@ -47,7 +47,7 @@ test('the failure is logged once, and the status names the broken part', async (
   for (const name of ['/b', '/c', '/d'])
     expect(await codeOf(names.define({ name }))).toBe('REGISTRY_UNREACHABLE');
   expect(errors).toEqual([
-    'The server is read-only, because its store failed: ENOSPC: no space left on device; the server accepts changes again about 1 s after the store can be written. Lookups continue, and ended endpoints are removed',
+    'The server is read-only, because its store failed: ENOSPC: no space left on device; the server accepts changes again about 1 s after the store can be written. Lookups continue. If the store is a data folder, they do not show ended endpoints',
   ]);
   expect(names.status()).toMatchObject({
     degraded: true,

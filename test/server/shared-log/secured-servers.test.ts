@@ -169,8 +169,8 @@ test('a registry moves to an engine while calls continue: none fails, and its se
 });
 
 test.each([
-  [{ from: {}, to: { data: 'x' } }, 'from must have one of data, store and storeFile'],
-  [{ from: { data: 'x' }, to: { data: 'y', store: 'etcd://a' } }, 'to must have one of'],
+  [{ from: {}, to: { data: 'x' } }, 'from must have exactly one of the fields data, store and storeFile'],
+  [{ from: { data: 'x' }, to: { data: 'y', store: 'etcd://a' } }, 'to must have exactly one of'],
   [{ from: { data: 'x' }, to: { store: 'redis://u:secret@h' } }, 'must begin with etcd:'],
 ])('migrateRegistry(%j) is refused', async (options, message) => {
   const error = await migrateRegistry({

@@ -43,7 +43,7 @@ export class AccessCache {
     return found;
   }
 
-  /** Also clears the cache after a change of rights, or when the cache is full. */
+  /** Returns the key of a decision. Clears the cache first if rights have changed, or if the cache is full. */
   #keyOf(caller: Caller, name: string, right: AccessRight): string {
     const version = this.#version();
     const count = this.#decisions.size + this.#decisionsBelow.size;

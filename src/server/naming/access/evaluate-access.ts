@@ -6,7 +6,7 @@ import { groupPath } from './nested-groups.js';
 
 export interface AccessView {
   triplesIn(directory: string): readonly CompiledTriple[];
-  /** Returns principals and other groups; undefined if the name is not a group. */
+  /** Returns the members of a group, which are principals and other groups; undefined if the name is not a group. */
   membersOf(name: string): readonly string[] | undefined;
   /** Returns the name to which a name was moved, or the name itself. */
   presentName(name: string): string;
@@ -41,7 +41,7 @@ export function evaluateAccess(
   return undefined;
 }
 
-/** Whether a name is the own name of a principal, also after it was moved. */
+/** Whether a name is the own name of a principal. This is still true after the name was moved. */
 export function isOwnName(view: AccessView, principal: string, name: string): boolean {
   return principal === name || view.presentName(principal) === name;
 }
@@ -64,7 +64,7 @@ export function meantBy(
   return pattern.isExact ? groupPath((name) => view.membersOf(name), pattern.text, principal) : undefined;
 }
 
-/** Returns text such as `/shop: ../web/* has call on orders, through the group /shop/staff`. */
+/** Returns text such as `/shop: /shop/staff has call on orders, through the group /shop/staff`. */
 export function describeGrant(grant: AccessGrant | undefined): string {
   if (grant === undefined) return 'no entry gives the right';
   if (grant.kind === 'own-name') return 'every principal may read and advertise its own name';

@@ -7,7 +7,7 @@ import { directoriesOf, meantBy, type AccessView } from './evaluate-access.js';
 
 /**
  * Returns whether a caller has a right on all, some or none of the names below a name. Reads only the rights. Neither
- * the result nor its duration therefore reveals whether a hidden name exists.
+ * the result nor the time that the check takes therefore reveals whether a hidden name exists.
  *
  * @param directories - every directory that has triples
  * @see [C7.4](../../../../docs/guarantees.md#c7-4)

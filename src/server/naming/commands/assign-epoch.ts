@@ -1,6 +1,6 @@
 /**
- * Decides the epoch of a registration. The registry assigns epochs; a request cannot choose one. A live registration
- * is replaced only by the process that has its secret, by a process at the same addresses, or when the current
+ * Decides the epoch of a registration. The registry assigns epochs; a request cannot choose one. A process with the
+ * secret or the addresses of a live registration can replace it. Any other process can replace it only when the current
  * process is suspect and has missed a renewal.
  *
  * @see [C5.6](../../../../docs/guarantees.md#c5-6), [C5.8](../../../../docs/guarantees.md#c5-8)
@@ -55,7 +55,7 @@ interface Decision {
  * @throws {@link ClerkError} `CONFIG_INVALID` when the epoch is not a positive integer
  * @throws {@link ClerkError} `FORBIDDEN` when the instance has a newer epoch or has withdrawn this epoch.
  *   `remainingMs` is 0 when the same request succeeds without an epoch. When another process uses the id,
- *   `remainingMs` is the time after which the id is free unless that process renews.
+ *   `remainingMs` is the time after which the id is free, unless that process renews its lease.
  */
 export function assignEpoch(view: NamingView, claim: RegistrationClaim, context: PlanContext): AssignedEpoch {
   const { name, request, isLaunched, newSecret } = claim;
@@ -176,7 +176,7 @@ function heldError(name: string, { id, json }: EndpointView, remainingMs: number
   const seconds = (remainingMs / 1_000).toFixed(1);
   return new ClerkError(
     'FORBIDDEN',
-    `Instance ${quote(id)} of ${name} is in use by the process at ${addresses.join(', ')}; give each process its own id; if that process has ended, the id is free in ${seconds} s`,
+    `Instance ${quote(id)} of ${name} is in use by the process at ${addresses.join(', ')}. Give each process its own id. If the process that uses the id now has ended, the id is free in ${seconds} s`,
     { remainingMs },
   );
 }

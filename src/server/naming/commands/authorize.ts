@@ -71,7 +71,8 @@ export function authorizeRequest(view: NamingView, command: NamingCommand): void
 }
 
 /**
- * Requires the right `write` on every name that a planned change touches, and the right `admin` for each right that moves with its name.
+ * Requires the right `write` on every name that a planned change touches. Requires the right `admin` on all names of
+ * each directory whose rights the change moves.
  *
  * @throws {@link ClerkError} `FORBIDDEN`
  */

@@ -10,8 +10,8 @@ import { knownDescendants } from './hidden-names.js';
 import type { Plan } from './naming-command.js';
 
 /**
- * Cancels the scheduled change of an entry. `recursive` also cancels the scheduled changes of all entries below it
- * that the caller may see. The entries stay unchanged.
+ * Cancels the scheduled change of an entry. With `recursive`, also cancels the scheduled changes of all entries below
+ * that entry that the caller may see. The entries stay unchanged.
  *
  * @param caller - undefined in a registry that is not secured
  * @throws {@link ClerkError} `NAME_NOT_FOUND` when no change is scheduled
@@ -32,6 +32,6 @@ export function cancelChange(
   if (changes.length > 0) return { changes, appliesInMs: 0, name };
   throw new ClerkError(
     'NAME_NOT_FOUND',
-    `No change of ${name} is scheduled${recursive ? `, or of a name below it` : ''}; list the scheduled changes with clerk status`,
+    `No change of ${name}${recursive ? ` or of a name below it` : ''} is scheduled; list the scheduled changes with clerk status`,
   );
 }

@@ -20,7 +20,7 @@ export function checkChangeSize(view: NamingView, name: string, verb: 'move' | '
   if (size <= maxChangedNames) return;
   throw new ClerkError(
     'LIMIT_EXCEEDED',
-    `One change can ${verb} at most ${maxChangedNames} names and endpoints; ${name} and the names below it have more; ${verb} smaller parts first`,
+    `The request to ${verb} ${name} affects more than ${maxChangedNames} names and endpoints, which is the maximum for one request; ${verb} smaller parts first`,
   );
 }
 

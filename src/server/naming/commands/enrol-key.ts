@@ -11,11 +11,11 @@ import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
 const maxLiveKeys = 8;
 
-/** Has the same message for every reason, so that a refused caller learns nothing about principals and tokens. */
+/** The message is the same for every reason, so that a refused caller learns nothing about principals and tokens. */
 export function enrolmentRefused(): ClerkError {
   return new ClerkError(
     'TICKET_REFUSED',
-    'The enrolment was refused: the token or ticket is unknown, expired or used, or belongs to another principal, or the key was enrolled before; request a new token and create a new key',
+    'The enrolment was refused: the token or ticket is unknown, expired or used, or belongs to another principal, or the key was enrolled before, or a key of a rotation is not valid; request a new token and create a new key',
   );
 }
 

@@ -6,13 +6,13 @@ import type { Plan, PlanContext } from './naming-command.js';
 
 /** Maximum fences of a principal, as a multiple of `maxRegistrations`. */
 const fencesPerRegistration = 10;
-/** A plan removes at most this many fences more than it changes. This bounds the time of a plan. */
+/** A plan removes at most as many fences as it changes, plus this number. This bounds the time of a plan. */
 const maxExtraDrops = 100;
 
 /**
- * Extends a plan so that it also removes the oldest fences above the limit per principal, and then above the limit of
- * the registry. An instance whose fence was removed cannot resume its epoch and gets a new epoch at its next
- * registration. A delayed request with the old epoch is still rejected.
+ * Extends a plan so that it also removes the oldest fences: first those above the limit of each principal, then those
+ * above the limit of the registry. An instance whose fence was removed cannot resume its epoch, and gets a new epoch at
+ * its next registration. A delayed request with the old epoch is rejected even so.
  *
  * @see [C5.6](../../../../docs/guarantees.md#c5-6)
  */

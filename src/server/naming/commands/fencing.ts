@@ -1,5 +1,5 @@
 /**
- * Epochs and fences. A service name never assigns an epoch twice. When an instance is removed, its last epoch becomes
+ * Epochs and fences. No epoch of a service name is assigned twice. When an instance is removed, its last epoch becomes
  * a fence. The fence rejects delayed requests of the instance with an older epoch.
  *
  * A name has at most 256 fences; `fence-limit.ts` limits the total. An instance with neither a registration nor a

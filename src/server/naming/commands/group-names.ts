@@ -31,26 +31,26 @@ export function checkGroupNames(view: NamingView, { changes }: Plan, caller: Cal
 }
 
 /**
- * A name without a key can have rights, because a principal may be enrolled later. The error hides the paths of the
- * rights, which the caller may not see.
+ * Requires the right `admin` on all names on which the future group has rights. A name can have rights before a
+ * principal with this name is enrolled. The error hides the paths of the rights, because the caller may not see them.
  */
 function checkRightsOf(view: NamingView, name: string, caller: Caller | undefined): void {
   const access = accessViewOf(view);
   for (const directory of view.identities.directoriesWithTriples())
     for (const { principal, path } of view.identities.triplesIn(directory))
       if (principal.isExact && principal.text === name && !hasRightOnAll(access, caller, path, 'admin'))
-        throw forbidden(caller, `all names on which ${name} has rights, to make it a group`, 'admin');
+        throw forbidden(caller, `all names on which the future group ${name} has rights`, 'admin');
 }
 
 /**
- * A member can lack a key, because a principal may be enrolled later. The error hides the names of the groups, which
- * the caller may not see.
+ * Requires the right `write` on all groups that have the future group as a member. A name can be a member before a
+ * principal with this name is enrolled. The error hides the names of the groups, because the caller may not see them.
  */
 function checkGroupsOf(view: NamingView, name: string, caller: Caller | undefined): void {
   const access = accessViewOf(view);
   for (const group of view.groupsOf(name))
     if (callerAccess(access, caller, group, 'write') === undefined)
-      throw forbidden(caller, `all groups that have the member ${name}, to make it a group`, 'write');
+      throw forbidden(caller, `all groups that have the future group ${name} as a member`, 'write');
 }
 
 /** @throws {@link ClerkError} `FORBIDDEN` when a group has the name */

@@ -1,7 +1,7 @@
 /**
- * Decides which names below a name a caller may see. For a change, a name on which the caller lacks the right `test`
- * does not exist, so no response reveals such a name. A link hides all names below it, and a move leaves a link.
- * Creating a link or moving a name therefore needs the right `test` on all names below, even if there are none.
+ * Decides which names below a name a caller may see. A change treats a name on which the caller lacks the right `test`
+ * as absent, so no response reveals that name. A link hides all names below the link, and a move leaves a link.
+ * Creating a link or moving a name therefore needs the right `test` on all names below it, even if there are none.
  *
  * @see [C7.4](../../../../docs/guarantees.md#c7-4)
  */
@@ -36,8 +36,8 @@ export function hasKnownDescendants(view: NamingView, caller: Caller | undefined
  * Requires the right `test` on all present and future names below a name.
  *
  * @param requested - the name in the request, which the error shows
- * @throws {@link ClerkError} `FORBIDDEN` without the right, even if no name is hidden, so that the error reveals
- *   nothing
+ * @throws {@link ClerkError} `FORBIDDEN` without the right, even if no name is hidden, so that the error does not
+ *   reveal whether a name is hidden
  */
 export function requireAllKnown(
   view: NamingView,

@@ -3,8 +3,8 @@ import type { StateChange } from '../state/records.js';
 import type { EndpointRef, Plan } from './naming-command.js';
 
 /**
- * Makes a server the one at which endpoints renew. Skips endpoints that have ended, drain, or registered again with
- * another epoch.
+ * Makes `server` the holder of the endpoints: the server at which they renew their leases. Skips an endpoint that has
+ * ended, is draining, or has registered again with another epoch.
  */
 export function holdEndpoints(view: NamingView, endpoints: readonly EndpointRef[], server: string): Plan {
   const changes: StateChange[] = [];

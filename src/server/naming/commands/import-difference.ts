@@ -12,7 +12,7 @@ export interface ImportedEntry {
   readonly name: string;
   readonly before: EntryRecord | undefined;
   readonly next: EntryRecord | undefined;
-  /** Whether the import changes nothing. */
+  /** Whether the import makes no change to the entry. */
   readonly isUnchanged: boolean;
   /** Time until the change applies, in ms; 0 when it applies with the import. */
   readonly appliesInMs: number;

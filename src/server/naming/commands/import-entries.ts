@@ -24,7 +24,7 @@ interface PlannedEntry extends ImportedEntry {
 /**
  * Imports all lines or none, at most 2,000 lines. Error messages begin with the number of the rejected line. With
  * `whenExpired`, all changes and removals of existing entries apply together, when their longest guarantee has ended.
- * A dry run reports these changes as scheduled.
+ * A dry run reports each change that must wait for a guarantee as scheduled, and does not reject the import.
  */
 export function* importEntries(
   view: NamingView,

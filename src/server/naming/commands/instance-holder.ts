@@ -11,7 +11,7 @@ import type { EndpointView } from '../state/naming-view.js';
 import { endpointJson } from '../state/record-codec.js';
 import type { DisplacedHolder } from '../state/records.js';
 
-/** Share of the lease after which a renewal counts as missed. Services renew after at most 0.37 of the lease. */
+/** Share of the lease after which a renewal counts as missed. Services renew after at most 0.37 of their lease. */
 const silentShare = 0.4;
 /** Upper limit of the time after which a renewal counts as missed, in ms. The limit matters for leases over 25 s. */
 const maxSilentMs = 10_000;
@@ -69,8 +69,8 @@ export function renewedAt({ expiresAt = 0, leaseMs }: EndpointView, at: number):
 }
 
 /**
- * Whether a holder is suspect and has missed a renewal. A holder that renews cannot be replaced, whatever clients
- * report.
+ * Whether a holder is suspect and has missed a renewal. A holder that renews its lease in time cannot be replaced,
+ * whatever clients report about it.
  */
 export function isSilent(holder: EndpointView, at: number): boolean {
   const silentMs = Math.min(holder.leaseMs * silentShare, maxSilentMs);

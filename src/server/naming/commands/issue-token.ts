@@ -16,7 +16,7 @@ const maxTokens = 10_000;
  * Issues an enrolment token. Also removes expired tokens.
  *
  * @param digest - SHA-256 of the token
- * @throws {@link ClerkError} `FORBIDDEN` without the right `admin` on the principal, or when a group has its name;
+ * @throws {@link ClerkError} `FORBIDDEN` without the right `admin` on the principal, or when a group has this name;
  *   `LIMIT_EXCEEDED`; `CONFIG_INVALID`
  */
 export function issueToken(

@@ -95,7 +95,7 @@ export type NamingCommand =
     }
   | { readonly kind: 'update-launch'; readonly record: LaunchRecord }
   | { readonly kind: 'remove-launch'; readonly name: string; readonly instance: string }
-  /** Endpoints now renew at `server`. Other servers no longer expire their leases. */
+  /** The endpoints renew their leases at `server` from now on. Other servers do not expire these leases. */
   | { readonly kind: 'hold-endpoints'; readonly endpoints: readonly EndpointRef[]; readonly server: string }
   | { readonly kind: 'share-reports'; readonly reports: readonly SharedReport[] }
   /**
@@ -126,7 +126,7 @@ export interface PlanContext {
   readonly now: () => number;
   readonly wallNow: () => number;
   readonly hashing: Hashing;
-  /** Id of this server, in a registry with several servers. New registrations renew at this server. */
+  /** Id of this server, in a registry with several servers. New registrations renew their leases at this server. */
   readonly server?: string | undefined;
   readonly isServerGone?: ((server: string) => boolean) | undefined;
   readonly maxRegistrations: number;

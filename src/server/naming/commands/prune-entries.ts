@@ -14,8 +14,8 @@ import type { PlanContext } from './naming-command.js';
 const namesPerPart = 256;
 
 /**
- * Yields the services, links and directories that an import with `prune` removes: entries without a line that the
- * caller may change. A service with endpoints loses only its definition. Links that moves left stay, because clients
+ * Yields the services, links and directories that an import with `prune` removes: entries without a line in the import,
+ * which the caller may change. A service with endpoints loses only its definition. Links that moves left stay: clients
  * may still use the old names. Yields undefined when other work may run.
  *
  * @throws {@link ClerkError} `CHANGE_TOO_EARLY` without `whenExpired` before a guarantee has ended, and for an entry
@@ -39,7 +39,7 @@ export function* prunedEntries(
     if (++count > limits.maxChangedNames)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `An import with prune can remove at most ${limits.maxChangedNames} names; more names than that have no line; remove names first`,
+        `An import with prune can remove at most ${limits.maxChangedNames} names, but more names than that have no line in the import; remove some of these names before the import`,
       );
     yield pruned(view, name, before, whenExpired, context);
   }

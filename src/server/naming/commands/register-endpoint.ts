@@ -190,7 +190,7 @@ function checkAddresses(addresses: readonly string[], name: string): void {
     if (kind === undefined || kind === linkLocal) continue;
     throw new ClerkError(
       'CONFIG_INVALID',
-      `The address ${text} of ${name} must be an address of the service; got ${kind}; register an address of its host`,
+      `The address ${text} of ${name} must be an address of the service; got ${kind}; register an address of the host of the service`,
     );
   }
 }

@@ -54,7 +54,7 @@ export function requireOwner(
     'FORBIDDEN',
     caller?.instance === undefined
       ? `Instance ${quote(id)} of ${requestedName} was registered by another principal; choose another id`
-      : `The key of instance ${quote(caller.instance.id)} is not valid for instance ${quote(id)} of ${requestedName}; enrol a key for that instance`,
+      : `The key of instance ${quote(caller.instance.id)} is not valid for instance ${quote(id)} of ${requestedName}, which is another instance or was registered by another principal; use a key of that instance`,
   );
 }
 

@@ -9,8 +9,8 @@ import type { StateChange } from '../state/records.js';
 import type { NamingCommand, Plan } from './naming-command.js';
 
 /**
- * Refuses a change of a client to the name of the servers. A link in its place would lead all clients to other
- * servers.
+ * Rejects a change by a client to the name under which the servers register. A link in place of this name, or of the
+ * directory above it, would lead all clients to other servers.
  *
  * @throws {@link ClerkError} `FORBIDDEN`
  * @see [decision 177](../../../../docs/decisions/177-servers-in-the-name-space.md)
@@ -21,7 +21,7 @@ export function checkRegistryNames(command: NamingCommand, { changes }: Plan): v
   if (refused === undefined) return;
   throw new ClerkError(
     'FORBIDDEN',
-    `${registryServersName} holds the servers of the registry, and only they change it; use another name`,
+    `${registryServersName} lists the servers of the registry, so only these servers can change this name, and ${registryDirectory} cannot be a link; use another name`,
   );
 }
 
@@ -51,7 +51,7 @@ function touchesRegistryName(change: StateChange): boolean {
   return isRegistryName(change.name) || (change.name === registryDirectory && change.record?.kind === 'link');
 }
 
-/** The changes after which no server counts as registered with this identifier. */
+/** Returns the changes that end the registration of a server; none if the server is not registered. */
 export function withdrawServer(view: NamingView, server: string): readonly StateChange[] {
   if (view.endpoint(registryServersName, server) === undefined) return [];
   return [{ kind: 'endpoint', name: registryServersName, id: server, record: undefined }];

@@ -10,12 +10,12 @@ import { changeTooEarly } from './define-entry.js';
 import { knownDescendants } from './hidden-names.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 
-/** An error counts names below a name up to this number. */
+/** Maximum number of names below a name that are counted for an error message. */
 const maxCounted = 1_000;
 
 /**
- * Removes a name. `recursive` also removes its endpoints and the names below it that the caller may see. Names that
- * the caller may not see stay.
+ * Removes a name. With `recursive`, also removes the endpoints of the name and all names below it that the caller may
+ * see. Names below it that the caller may not see stay.
  *
  * @param caller - undefined in a registry that is not secured
  */

@@ -36,7 +36,7 @@ export function revokeKeys(
   if (caller.pin !== undefined && pins.includes(caller.pin))
     throw new ClerkError(
       'FORBIDDEN',
-      `Key ${caller.pin} is the key of this request; rotate it first, or revoke it with another key`,
+      `Key ${caller.pin} cannot be revoked, because it is the key of this request; rotate the key first, or send the request with another key`,
     );
   return { changes, appliesInMs: 0, pins };
 }

@@ -7,7 +7,7 @@ import { isHolder } from './instance-holder.js';
 
 /**
  * Returns the canonical name of the registration of an instance. After a move, a service may still send its old name.
- * The registration is then found by the old name, even if the link there was removed.
+ * In this case, the registration is found by the old name, even if the link at the old name was removed.
  *
  * @throws {@link ClerkError} `NAME_NOT_FOUND` when the links in the name form a cycle
  */

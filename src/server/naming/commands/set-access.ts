@@ -11,8 +11,8 @@ import { noChange, type Plan } from './naming-command.js';
 const maxTriples = 1_000;
 
 /**
- * Adds rights to a triple, or removes them. The caller must have the right `admin` on every name that the path
- * matches. A caller can grant only rights that it has itself.
+ * Adds rights to a triple of principal, path and rights, or removes rights from it. The caller must have the right
+ * `admin` on every name that the path matches. A caller can grant only rights that it has itself.
  *
  * @throws {@link ClerkError} `FORBIDDEN`; `LIMIT_EXCEEDED`; `NAME_NOT_FOUND` when the triple to remove does not exist
  */

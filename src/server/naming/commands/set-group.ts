@@ -26,7 +26,7 @@ export function setGroup(view: NamingView, request: GroupRequest, context: PlanC
   if (members.length > maxMembers)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `A group must have at most ${maxMembers} members; got ${members.length}; use groups of groups`,
+      `A group must have at most ${maxMembers} members; got ${members.length}; split the members into several groups, and make these groups the members`,
     );
   const guaranteedMs = checkGuarantee(
     request.guaranteedMs ?? before?.guaranteedMs ?? limits.defaultGuaranteedMs,

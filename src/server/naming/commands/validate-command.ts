@@ -31,7 +31,7 @@ export function checkGuarantee(
   if (ms <= maxGuaranteedMs || ms === before) return ms;
   throw new ClerkError(
     'LIMIT_EXCEEDED',
-    `The guarantee must be at most ${maxGuaranteedMs} ms; got ${ms}; set a shorter one, or raise the limit with --max-guarantee`,
+    `The guarantee must be at most ${maxGuaranteedMs} ms; got ${ms}; set a shorter guarantee, or raise the limit with --max-guarantee`,
   );
 }
 

@@ -14,9 +14,9 @@ import { serviceNameOf } from './service-name.js';
 import { noChange, type NamingCommand, type Plan, type PlanContext } from './naming-command.js';
 
 /**
- * Withdraws an endpoint. Removes it at once with `now`, or while it is starting. Otherwise the endpoint drains until
- * no client uses an older lookup. If the endpoint was removed before, its fence rejects later registrations with
- * `request.epoch`.
+ * Withdraws an endpoint. Removes the endpoint at once if the request has `now`, or if the endpoint is starting.
+ * Otherwise the endpoint drains until no client uses a lookup from before the withdrawal. If the endpoint was removed
+ * before the request, its fence rejects later registrations with `request.epoch`.
  *
  * @throws {@link ClerkError} `FORBIDDEN` when the registration has another secret or another epoch
  */

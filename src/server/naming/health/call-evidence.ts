@@ -1,8 +1,8 @@
 import { limits } from '../../../protocol/limits.js';
 
 /**
- * A renewal that arrives sooner after the first unreachable report, in ms, may have been sent before it, so it is
- * ignored.
+ * A renewal is ignored if it arrives less than this time after the first unreachable report, in ms, because it may have
+ * been sent before that report.
  */
 const minAnswerMs = 2_000;
 /** A renewal is late when this share of the lease, plus `lateMs`, has passed since the last renewal. */
@@ -17,8 +17,8 @@ interface RenewedEndpoint {
 
 /**
  * What an endpoint states about its calls while clients report it unreachable. An endpoint that has answered calls
- * since the first report is reachable, whatever clients report. An endpoint that renews and has answered no calls is
- * unreachable, whatever clients report.
+ * since the first report is reachable, whatever clients report. An endpoint that renews its lease and has answered no
+ * calls is unreachable, whatever clients report.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -27,7 +27,7 @@ export class CallEvidence {
   #servedAt = -Infinity;
   #answeredAt = -Infinity;
 
-  /** Called with the time of the first unreachable report. Called with undefined when no such report is left. */
+  /** Called with the time of the first unreachable report. Called with undefined when no unreachable report is left. */
   setComplaint(at: number | undefined): void {
     if (at !== undefined && this.#complainedAt !== undefined) return;
     this.#complainedAt = at;
@@ -44,7 +44,7 @@ export class CallEvidence {
    * - `unknown`: the endpoint does not count its calls
    * - `awaited`: the next renewal may show calls since the first unreachable report
    * - `served`: the endpoint has recently answered a call, after the first unreachable report
-   * - `idle`: the endpoint has answered no such call
+   * - `idle`: the endpoint has answered no call after the first unreachable report, or not recently
    */
   state(
     { leaseMs, expiresAt, countsCalls }: RenewedEndpoint,
@@ -59,7 +59,7 @@ export class CallEvidence {
       complainedAt + minAnswerMs,
       expiresAt - leaseMs + renewalShare * leaseMs + lateMs,
     );
-    // An endpoint with a long lease may renew only after the reports have expired.
+    // The wait ends when the reports expire, because an endpoint with a long lease may renew its lease only later.
     return now < Math.min(awaitedUntil, complainedAt + limits.reportTtlMs) ? 'awaited' : 'idle';
   }
 }

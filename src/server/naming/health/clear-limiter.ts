@@ -10,8 +10,8 @@ interface LastClear {
 
 /**
  * Limits how often an endpoint may clear its own suspect status. Further clears are ignored for 10 s. This time
- * doubles, up to 5 min, if the next clear comes within 5 min after it. An endpoint that renews but is unreachable
- * therefore stays suspect most of the time.
+ * doubles, up to 5 min, if the next clear comes within 5 min after its end. An endpoint that renews its lease but is
+ * unreachable therefore stays suspect most of the time.
  */
 export class ClearLimiter {
   readonly #lastClears = new WeakMap<Registration, LastClear>();

@@ -11,7 +11,7 @@ import { ClearLimiter } from './clear-limiter.js';
 import { statusOf, type EndpointStatus } from './suspect-rule.js';
 import { Votes, type ReportedVerdict } from './votes.js';
 
-/** Duration of a review, in which the other clients of the endpoint can send reports. */
+/** Duration of a review, in ms, in which the other clients of the endpoint can send reports. */
 const reviewMs = 2_000;
 const minStatusMs = 2_000;
 
@@ -50,7 +50,8 @@ interface EndpointReview {
  * Decides the status of each endpoint from client reports and renewals. All clients get the same status. An
  * `unreachable` report starts a review of 2 s, in which lookups ask all clients for reports. After the review, the
  * endpoint is suspect while most principals vote `unreachable`, unless its renewals show calls since the first
- * report. An overdue renewal makes the endpoint suspect without a review. Reports and statuses are in memory only.
+ * report. An overdue renewal makes the endpoint suspect without a review. A single server stores neither reports nor
+ * statuses.
  *
  * @see [B8](../../../../docs/background.md#b8)
  */
@@ -83,7 +84,7 @@ export class HealthConsensus {
 
   /**
    * Stores the reports of a client. Ignores reports about unknown, draining and starting endpoints, and about another
-   * epoch. A principal with `maxReportsPerPrincipal` reports can only change its reports.
+   * epoch. A principal with `maxReportsPerPrincipal` reports can only change these reports.
    */
   addReport(principal: string, { clerk, reports }: HealthReport): void {
     this.reports++;
@@ -134,8 +135,8 @@ export class HealthConsensus {
       review === undefined ? status === 'healthy' : review.status === status || this.#unpublished.has(review)
     )
       return;
-    // The endpoint may have registered again while this status was written. The review of the new registration then
-    // decides its status.
+    // The endpoint may have registered again while this status was written. In this case, the review of the new
+    // registration decides the status.
     review ??= this.#startReview(registration);
     review.status = status;
     this.#evaluate(review);
@@ -224,7 +225,7 @@ export class HealthConsensus {
     const calls = review.calls.state(registration, now);
     const status = statusOf(votes, { ...review, calls });
     if (status !== review.status) {
-      // The status changed less than 2 s ago, and stays for 2 s. A timer evaluates the review again after that time.
+      // The status changed less than 2 s ago. It stays for 2 s in all; then a timer evaluates the review again.
       if (this.#statusHolds.has(review)) return;
       this.#statusHolds.put(review, now);
       if (status === 'suspect') this.suspectTransitions++;

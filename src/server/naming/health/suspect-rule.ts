@@ -2,7 +2,7 @@ import type { CallEvidence } from './call-evidence.js';
 import type { Votes } from './votes.js';
 
 /**
- * - `healthy`: no client reports the endpoint unreachable, and the endpoint renews in time.
+ * - `healthy`: no client reports the endpoint unreachable, and the endpoint renews its lease in time.
  * - `reviewing`: a client reports the endpoint unreachable, and lookups ask all clients for reports.
  * - `suspect`: most principals vote `unreachable` and the endpoint shows no calls, or the renewal is overdue. Clients
  *   use the endpoint as a last resort.

@@ -57,7 +57,7 @@ export async function migrateRecords(
       `${to.subject} already has names; choose an empty data folder or store, or copy definitions with clerk export and clerk import`,
     );
   const next = movableRecords(source);
-  // Skips revisions that clients may have seen, although the data folder did not store them before it stopped.
+  // Skips revisions that clients may have seen, although the server stopped before it stored them.
   const nextRevision = revision + restartStride;
   for (const { key, value = '' } of encodeIdentity(nextRun(stored, revision, runtime))) next.set(key, value);
   await to.mark({ state: 'incomplete', incarnation: stored.incarnation });
@@ -101,7 +101,7 @@ function checkEqual(
   if (found !== undefined || revisionOf(records) < revision)
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `${subject} does not return the records that were written (${found ?? storeKeys.revision}); the former place is unchanged: start its server again, and check the database or disk of the new place`,
+      `${subject} does not return the records that were written to it: record '${found ?? storeKeys.revision}' is different. The records in the former place are unchanged; check the database or disk of the new place, and run the same clerk migrate command again`,
     );
 }
 

@@ -3,8 +3,8 @@ import type { Guarantees } from '../guarantees.js';
 import type { StateChange } from '../state/records.js';
 
 /**
- * The server that scheduled a change applies it. Other servers apply it only after this additional time, in ms,
- * because that server may have ended.
+ * The server that scheduled a change applies the change. Other servers wait for this additional time, in ms, and apply
+ * the change only if that server has not applied it.
  */
 const graceMs = 2_000;
 
@@ -19,7 +19,7 @@ export function applyForeign(
   // Each change of an entry becomes its own plan, because entries may be frozen for different times.
   const plans = changes.map((change) => {
     if (change.kind !== 'entry' || change.record?.pending === undefined) return { changes: [change] };
-    // The batch may replace the pending change that this server knows.
+    // The batch may replace the pending change that this server knows, so the time of that change is removed.
     guarantees.unfreeze(change.name);
     const { guaranteedMs } = change.record;
     return { changes: [change], appliesInMs: guarantees.longestMs(guaranteedMs) + graceMs };

@@ -7,7 +7,7 @@ import type { DisplacedHolder, SharedReport, StateChange } from '../state/record
 
 /** What one batch of a shared log contains. */
 export interface BatchContent {
-  /** Identifier of the previous batch. A different identifier shows a server that the log was replaced. */
+  /** Identifier of the previous batch. If a server has read another batch before this one, the log was replaced. */
   readonly previous: string;
   /** Revision of the registry after the batch. */
   readonly revision: number;

@@ -4,7 +4,7 @@ import type { SharedLog } from '../../shared-log.js';
 import { sessionMs } from './server-session.js';
 
 const pollMs = 250;
-/** Additional time, because the database may end a session late, in ms. */
+/** Additional time, in ms, because the database may end a session late. */
 const graceMs = 3_000;
 
 /**

@@ -42,7 +42,7 @@ export class LogRecords {
     for (let i = 0; i < list.length; i += 2) this.map.set(list[i] as string, list[i + 1] as string);
   }
 
-  /** A registration moves and is removed together with its records of the kinds holder and status. */
+  /** Removes the holder and the status together with a registration. A registration that moves keeps its holder. */
   #applyEndpoint(key: string, value: string | undefined, movedFrom: string | undefined): void {
     const place = key.slice(2);
     if (movedFrom !== undefined) {

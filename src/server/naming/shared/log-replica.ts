@@ -11,8 +11,8 @@ import { recordDifference } from './record-difference.js';
 const maxUnknownMs = 3_000;
 const retryDelayMs = 200;
 /**
- * A snapshot is saved after this number of batches or characters. Each server multiplies it by a random factor from 1
- * to 2, so that not all servers save at the same time.
+ * A snapshot is saved after this number of batches or of characters. Each server multiplies both by a random factor
+ * from 1 to 2, so that not all servers save at the same time.
  */
 const snapshotBatches = 1_000;
 const snapshotLength = 4 * 1024 * 1024;
@@ -30,8 +30,8 @@ export interface ReplicaRuntime extends Clock {
 export interface ReplicaObserver {
   onBatch(batch: BatchContent): void;
   /**
-   * Replaces the state by the state of the log. Called when the log no longer has the batches in between, or was
-   * replaced.
+   * Replaces the state by the state of the log. Called when the log no longer has all batches after the last one that
+   * was read, or when the log was replaced.
    *
    * @param isOther - whether the log has a different history
    */
@@ -96,7 +96,7 @@ export class LogReplica {
 
   /**
    * Appends a batch that was planned on the state of this replica. Returns `conflict` when another server has
-   * appended first. The batches of other servers are then applied, and the caller must plan its commands again.
+   * appended first. In this case, the batches of other servers are applied; the caller must plan its commands again.
    *
    * @throws {@link ClerkError} `REGISTRY_UNREACHABLE` when the outcome is unknown
    */
@@ -122,7 +122,7 @@ export class LogReplica {
   }
 
   /**
-   * Waits after an append, while other servers write too, so that their appends can succeed. Without this wait, a
+   * Waits after an append if other servers write, too, so that their appends can succeed. Without this wait, a
    * server with a slow connection would lose every conflict. Returns undefined when no wait is needed.
    */
   yieldTurn(): Promise<void> | undefined {
@@ -160,13 +160,13 @@ export class LogReplica {
     for (;;) {
       try {
         if ((await this.#log.append(after, id, content)) === 'appended') return firstSentAt;
-        // An earlier request without a response may have appended this batch. Other servers may have appended after
-        // it.
+        // An earlier request without a response may have appended this batch, and other servers may have appended more
+        // batches since. The log shows whether this batch is the successor.
         if (!isUnknown) return undefined;
         const [next] = await this.#read(after.position);
         return next?.id === id ? firstSentAt : undefined;
       } catch (error) {
-        // A retry cannot append the batch twice, because it names the same predecessor.
+        // A retry cannot append the batch twice, because both requests name the same predecessor.
         isUnknown = true;
         if (this.#isClosed || this.#runtime.now() >= until) throw error;
         await sleep(this.#runtime, retryDelayMs, false);
@@ -199,7 +199,7 @@ export class LogReplica {
     return true;
   }
 
-  /** Returns false when the log has a different history. The state was then replaced by the state of the log. */
+  /** Returns false when the log has a different history. In this case, the state was replaced by that of the log. */
   async #replayTo(head: LogPoint): Promise<boolean> {
     if (head.position < this.#point.position) return this.#reload(true);
     while (this.#point.position < head.position) {
@@ -231,7 +231,7 @@ export class LogReplica {
     const parts = this.#records.snapshot();
     try {
       const latest = await this.#log.readSnapshot();
-      // Another server may have saved a snapshot since the last check.
+      // Another server may have saved a snapshot since the last check, so that this server need not save one.
       const isSaved = latest !== undefined && latest.position > this.#snapshotPosition;
       this.#snapshotPosition = latest?.position ?? 0;
       if (isSaved) return;
@@ -268,7 +268,7 @@ export class LogReplica {
     }
     throw new ClerkError(
       'REGISTRY_UNREACHABLE',
-      `This server reads ${this.#log.subject} too slowly: other servers removed old changes before they were read, ${maxLoads} times in a row; check the network to the database, and retry`,
+      `This server reads ${this.#log.subject} too slowly: other servers removed old changes before this server had read them, ${maxLoads} times in a row; check the network to the database, and retry`,
     );
   }
 

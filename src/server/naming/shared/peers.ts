@@ -73,7 +73,7 @@ export class Peers {
   #schedule(): void {
     if (this.#isClosed) return;
     this.#timer = this.#options.runtime.setTimer(() => {
-      // A failed poll changes nothing, so no server counts as gone because the database does not respond.
+      // A failed poll changes nothing: a server must not count as gone only because the database does not respond.
       this.#poll()
         .catch(() => undefined)
         .finally(() => this.#schedule());

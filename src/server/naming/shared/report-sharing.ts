@@ -16,8 +16,8 @@ export interface ReportSharingDependencies {
 }
 
 /**
- * Forwards client reports to the server at which the endpoint renews, because only that server decides the status of
- * the endpoint. `reachable` reports about healthy endpoints are not forwarded, so a healthy registry writes nothing.
+ * Forwards client reports to the server at which the endpoint renews its lease, because only that server decides the
+ * status of the endpoint. `reachable` reports about healthy endpoints are not forwarded, so they cause no writes.
  */
 export class ReportSharing {
   readonly #deps: ReportSharingDependencies;

@@ -13,7 +13,7 @@ import type { NamingState } from '../state/naming-state.js';
 
 /** A server that is gone stays in the list for this time after the end of its session, in ms. */
 const leaseMs = 5_000;
-/** Creator of the name of the servers. */
+/** Principal of the servers and creator of the name under which they register. */
 const principal = 'registry';
 
 export interface ServerNamesDependencies {
@@ -26,7 +26,7 @@ export interface ServerNamesDependencies {
   readonly state: NamingState;
   readonly leases: Leases;
   readonly consensus: () => Pick<HealthConsensus, 'onRenewed'>;
-  /** Undefined while this server may renew leases. */
+  /** Resolves when this server may renew leases; undefined if it may renew them at once. */
   readonly ensureSession: () => Promise<void> | undefined;
   readonly isHeldHere: (holder: string) => boolean;
   readonly submit: (command: NamingCommand) => Promise<unknown>;
@@ -34,7 +34,7 @@ export interface ServerNamesDependencies {
 
 /**
  * The servers of a registry as endpoints of a service in its name space. This server registers itself, and renews its
- * lease in its own memory. When its session ends, the other servers end its lease as they end any other one.
+ * lease in its own memory. When its session ends, the other servers end this lease like any other lease.
  *
  * @see [G11](../../../../docs/background.md#g11),
  *   [decision 177](../../../../docs/decisions/177-servers-in-the-name-space.md)
@@ -80,12 +80,12 @@ export class ServerNames implements ServerList {
     const epochs: number[] = [];
     for (const { epoch } of state.endpoints(registryServersName)) epochs.push(epoch);
     if (epochs.length === 0) return undefined;
-    // Each registration of a name has an epoch of its own, so all servers state the same for the same list.
+    // Each registration of a name has an epoch of its own, so all servers state the same version for the same list.
     const text = epochs.sort((a, b) => a - b).join(' ');
     return formatServersHeader({ id: server, version: runtime.sha256(text).slice(0, 16) });
   }
 
-  /** Registers this server, or renews its lease; then again after a third of the lease. Never rejects. */
+  /** Registers this server, or renews its lease. Repeats this after a third of the lease. Never rejects. */
   async #keep(): Promise<void> {
     const { runtime, logger } = this.#deps;
     try {
@@ -94,7 +94,7 @@ export class ServerNames implements ServerList {
     } catch (error) {
       if (!this.#hasFailed && !this.#isClosed)
         logger?.warn(
-          `This server cannot register itself in ${registryServersName}, so clients do not learn its address: ${errorMessage(error)}; it tries again`,
+          `This server cannot register itself under ${registryServersName}, so clients do not learn its address: ${errorMessage(error)}; the server tries again`,
         );
       this.#hasFailed = true;
     }

@@ -7,7 +7,7 @@ import type { ReplicaRuntime } from './log-replica.js';
 
 /** Time that a session lasts after its last renewal, in ms. */
 export const sessionMs = 12_000;
-/** The server stops using a session before it ends, because the database measures it with its own clock. In ms. */
+/** Time that a server uses a session after its last renewal, in ms. Less than `sessionMs`, because clocks differ. */
 const usableMs = 0.9 * sessionMs;
 const renewMs = sessionMs / 6;
 const retryMs = sessionMs / 24;
@@ -20,14 +20,14 @@ export interface SessionOptions {
   readonly logger: Logger | undefined;
   /** Writes the session id of this server to the log. Resolves when the write and all earlier changes are applied. */
   readonly announce: (session: string) => Promise<void>;
-  /** Called when a new session follows a gap, in which no endpoint could renew. */
+  /** Called when a new session follows a gap in which no endpoint could renew its lease at this server. */
   readonly onRegained: () => void;
 }
 
 /**
- * The session of this server in the database, which shows other servers that it is alive. While the session is valid,
- * no other server expires leases that are renewed here. After a gap, the server first writes a new session to the
- * log, and so reads all expiries by other servers.
+ * The session of this server in the database. It shows other servers that this server is alive. While the session is
+ * valid, no other server expires leases that are renewed at this server. After a gap, the server first writes a new
+ * session to the log. With this write, the server reads all expiries by other servers.
  *
  * @see [C5.2](../../../../docs/guarantees.md#c5-2)
  */
@@ -69,7 +69,7 @@ export class ServerSession {
       }
     throw new ClerkError(
       'REGISTRY_UNREACHABLE',
-      `This server cannot renew leases, because it cannot reach ${log.subject}: ${errorMessage(cause)}; renew at another server, or retry later`,
+      `This server cannot renew leases, because it cannot reach ${log.subject}: ${errorMessage(cause)}; renew the leases at another server, or retry later`,
       { cause, remainingMs: retryMs },
     );
   }

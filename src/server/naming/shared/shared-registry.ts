@@ -116,7 +116,7 @@ export class SharedRegistry implements LeaseHolders {
     this.#removeHint?.();
     this.#peers.close();
     const { server } = this.#deps;
-    // With this record, endpoints can renew at another server at once.
+    // With this record, endpoints can renew their leases at another server at once.
     await this.#submit(() => ({ kind: 'set-session', server, session: undefined })).catch(() => undefined);
     await this.#session.close();
     await this.#deps.replica.close();
@@ -180,7 +180,7 @@ export class SharedRegistry implements LeaseHolders {
 
   /**
    * Restarts all leases of this server with their full length, as after a restart of the server, because no endpoint
-   * could renew during the gap.
+   * could renew its lease during the gap.
    */
   #restartLeases(): void {
     const { state, leases, runtime } = this.#deps;

@@ -43,11 +43,11 @@ export interface Registration {
   /** End of the lease or of the drain time, on the monotonic clock; 0 until the lease starts. */
   expiresAt: number;
   leaseSlot: number;
-  /** The server at which the endpoint renews; empty in a registry with one server. */
+  /** The server at which the endpoint renews its lease; empty in a registry with one server. */
   holder: string;
   /** Whether the removal of the registration is being written. During the write, renewals fail. */
   isRemovalPending: boolean;
-  /** Whether the last renewal, or before it the registration, has stated that the endpoint counts its calls. */
+  /** Whether the endpoint counts its calls, as its last renewal states or, before any renewal, its registration. */
   countsCalls: boolean;
   /** Status from `HealthConsensus`. Lookups may show another status; see `visibleHealth`. */
   status: EndpointStatus;

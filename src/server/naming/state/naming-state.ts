@@ -16,8 +16,9 @@ import { RegistrationTable } from './registration-table.js';
 import { MovedLinks } from './moved-links.js';
 
 /**
- * The stored records in memory, with indexes for lookups. A change is applied only after the store has saved it. The
- * times of leases and guarantees exist only in memory.
+ * The stored records in memory, with indexes for lookups. A change is applied after the store has saved it. While the
+ * store of a single server fails, ends and statuses of endpoints are applied without being saved. The times of leases
+ * and guarantees exist only in memory.
  */
 export class NamingState implements NamingView {
   readonly entries = new Map<string, NameEntry>();
@@ -284,7 +285,7 @@ export class NamingState implements NamingView {
     if (moved !== true) return;
     if (sign > 0) this.#movedLinks.add(name, target);
     else this.#movedLinks.delete(name, target);
-    // Rights depend on these links, because a principal has rights on its own name also after a move.
+    // Rights depend on these links, because a principal keeps its rights on its own name after a move.
     if (this.identities.keyCount > 0) this.identities.accessVersion++;
   }
 

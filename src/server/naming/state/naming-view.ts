@@ -13,7 +13,7 @@ export interface EndpointView extends Omit<EndpointRecord, 'addresses' | 'displa
    */
   readonly expiresAt?: number;
   readonly status?: EndpointStatus;
-  /** The server at which the endpoint renews. Undefined for a registration that is planned in the same batch. */
+  /** The server at which the endpoint renews its lease. Undefined for a registration planned in the same batch. */
   readonly holder?: string;
 }
 
@@ -30,8 +30,8 @@ export interface NamingView {
   /** Returns the links that moves have left and that lead to a name or to a name below it. */
   movedLinksTo(name: string): Iterable<string>;
   /**
-   * Returns the registration of an instance by the name in its requests, if that name differs from the name of its
-   * entry.
+   * Returns the registration of the instance whose requests have the name `requestedName`, if this name differs from
+   * the name of the entry.
    */
   requestedAs(requestedName: string, id: string): readonly [name: string, EndpointView] | undefined;
   /** Returns the groups that have a principal or group as a member. */
@@ -55,7 +55,7 @@ export interface NamingView {
   /** Reads every name, so the cost grows with the registry. */
   registrationsOf(principal: string): Iterable<readonly [name: string, EndpointView]>;
   readonly identities: IdentityView;
-  /** Highest epoch of all removed names. A new name assigns only higher epochs. */
+  /** Highest epoch of all removed names. Only higher epochs are assigned for a new name. */
   readonly epochFloor: number;
 }
 

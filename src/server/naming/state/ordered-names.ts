@@ -30,7 +30,7 @@ export class OrderedNames {
       this.#chunks.push([name]);
       return;
     }
-    // Names are often added in order.
+    // Names are often added in order, so the last chunk is checked first.
     const isLast = compareNames(last.at(-1) as string, name) < 0;
     const at = isLast ? this.#chunks.length - 1 : this.#chunkIndexOf(name);
     const chunk = this.#chunks[at] as string[];

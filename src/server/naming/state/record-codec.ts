@@ -52,7 +52,7 @@ export function encodeChange(change: StateChange): RecordChange | undefined {
     case 'holder':
     case 'server':
     case 'report':
-      // Only a registry with several servers stores these; see `batch-content.ts`.
+      // Only a registry with several servers stores these changes; see `batch-content.ts`.
       return undefined;
     case 'epoch-floor':
       return { key: storeKeys.epochFloor, value: String(change.epoch) };

@@ -37,7 +37,7 @@ export interface DirectoryRecord {
   readonly pending?: PendingChange;
 }
 
-/** A group of principals. Lookups and lists show it as a directory. */
+/** A group of principals and of other groups. */
 export interface GroupRecord {
   readonly kind: 'group';
   readonly members: readonly string[];
@@ -136,7 +136,8 @@ export type IdentityChange =
   | { readonly kind: 'access'; readonly directory: string; readonly triples: readonly AccessTriple[] };
 
 /**
- * A client report that arrived at one server and is forwarded to the server at which the endpoint renews. Not stored.
+ * A client report that arrived at one server, and is forwarded to the server at which the endpoint renews its lease.
+ * Not stored.
  */
 export interface SharedReport {
   readonly kind: 'report';
@@ -190,7 +191,7 @@ export type StateChange =
       readonly epoch: number;
       readonly status: EndpointStatus;
     }
-  /** The server at which a registration is renewed. Only in a registry with several servers. */
+  /** The server at which the lease of a registration is renewed. Only in a registry with several servers. */
   | { readonly kind: 'holder'; readonly name: string; readonly id: string; readonly server: string }
   /** The session of a server, which exists while the server is alive; undefined after the server has closed. */
   | { readonly kind: 'server'; readonly server: string; readonly session: string | undefined }

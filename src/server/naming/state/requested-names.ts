@@ -1,8 +1,8 @@
 import type { Registration } from './name-entry.js';
 
 /**
- * Index of the registrations whose service requests another name than that of its entry. After a move, a service
- * requests its old name until a response has shown the new name.
+ * Index of the registrations whose service sends a name that differs from the name of the entry. After a move, a
+ * service sends its old name until a response has shown the new name.
  */
 export class RequestedNames {
   readonly #registrations = new Map<string, Registration>();

@@ -1,6 +1,6 @@
 /**
- * Maximum number of changes after old ones are dropped. They are dropped when the log has more than twice this
- * number.
+ * Number of changes that stay in the log when old changes are dropped. Changes are dropped when the log has more than
+ * twice this number.
  */
 export const maxLoggedChanges = 16_384;
 

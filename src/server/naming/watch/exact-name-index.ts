@@ -20,7 +20,7 @@ export interface ChangedName<Watch> {
 
 /**
  * Index of the watched names without wildcards. A watch of such a name reports every change of the lookup result. The
- * result depends on each entry on the path of the lookup, and on the names below it: a directory without an entry
+ * result depends on each entry on the path of the lookup, and on the names below the name: a directory without an entry
  * disappears with its last name.
  */
 export class ExactNameIndex<Watch> {
@@ -70,7 +70,7 @@ export class ExactNameIndex<Watch> {
       }
   }
 
-  /** Yields each of `globs` that the changes may affect. Yields undefined between, so that other work can run. */
+  /** Yields each of `globs` that the changes may affect. Yields undefined in between, so that other work can run. */
   *affectedBy(changed: Iterable<string>, globs: readonly string[]): IterableIterator<string | undefined> {
     const prefixes = new Set<string>();
     for (const name of changed) {

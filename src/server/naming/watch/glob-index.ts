@@ -60,8 +60,8 @@ function baseOf({ segments }: Glob): string {
 }
 
 /**
- * Yields the name and its ancestors, and the empty text for the root. The name of the servers matches only a glob that
- * begins with its parent.
+ * Yields the name and its ancestors, and the empty text for the root. For `/clerk/registry`, yields only the texts that
+ * begin with `/clerk`, because only globs that begin with `/clerk` match this name.
  */
 function* basesOf(name: string): IterableIterator<string> {
   const shortest = isRegistryName(name) ? registryDirectory.length : 0;

@@ -5,7 +5,7 @@ type NameEvent = Extract<WatchEvent, { readonly type: 'put' | 'delete' }>;
 
 /**
  * Filters the events of exact names whose links lead to a name that the caller may not see. For the caller, such a
- * target does not exist: it receives a `delete` if the target was visible before, and no event in all other cases.
+ * target does not exist. The caller receives a `delete` if the target was visible before, and otherwise no event.
  *
  * @see [C7.4](../../../../docs/guarantees.md#c7-4)
  */

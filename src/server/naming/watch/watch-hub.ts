@@ -201,7 +201,7 @@ export class WatchHub {
           yield each;
           continue;
         }
-        // A watch that was opened after the batch has read the new state.
+        // A watch that was opened after the batch has read the new state, so it needs no event.
         for (const watch of each.watches) if (held.has(watch)) watch.defer(each.watched, revision);
         yield each.watches.length / 8;
       }

@@ -22,16 +22,16 @@ export class WatchResumption {
   }
 
   /**
-   * Returns the names of a resumed watch that changed after the revision in `since`, and the cost of finding them. Returns
-   * undefined if the watch needs a full snapshot: its revision is of another incarnation, is later than the present one, or
-   * is older than the change log.
+   * Returns the names of a resumed watch that changed after the revision in `since`, and the cost of finding them.
+   * Returns undefined if the watch needs a full snapshot: the client may not see all names, or its revision is of
+   * another incarnation, later than the present revision, or older than the change log.
    */
   missedChanges(
     { since, globs, isVisible }: WatchOptions,
     watch: WatchSession,
   ): Iterator<WatchedName | number> | undefined {
     const { position, changeLog } = this.#options;
-    // The change log does not show which names became visible or invisible.
+    // The change log does not show which names became visible or invisible, so a full snapshot is needed.
     if (isVisible !== undefined) return undefined;
     if (since?.incarnation !== position.incarnation || !/^[0-9]{1,15}$/.test(since.revision))
       return undefined;

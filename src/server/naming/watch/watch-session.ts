@@ -11,7 +11,7 @@ import { WatchedGlobs, type WatchIndexes } from './watched-globs.js';
 
 /** Cost of the work that a watch does in one turn of the {@link SliceQueue}. */
 const turnCost = 500;
-/** Maximum number of deferred changes that are sent at once. Above it, they are sent in slices, like a snapshot. */
+/** Maximum number of deferred changes that are sent at once. A larger number is sent in slices, like a snapshot. */
 const maxUndividedEvents = 16;
 
 /** Returns the cost of sending an event: about a microsecond for 200 bytes. */
@@ -115,7 +115,7 @@ export class WatchSession {
         isVisible !== undefined
           ? 'the rights of the client may have changed'
           : since?.incarnation === incarnation
-            ? 'the registry no longer knows the changes since the requested revision'
+            ? 'the registry does not have all changes since the requested revision'
             : 'the registry has another incarnation than the client requested';
       this.#sendSnapshot(since === undefined ? [open] : [open, { type: 'resync', reason }]);
       return;
@@ -190,7 +190,7 @@ export class WatchSession {
     this.#holds++;
   }
 
-  /** Returns the cost of the events that it sends. */
+  /** Ends a hold. After the last hold, sends the deferred changes. Returns the cost of the events that were sent. */
   release(): number {
     this.#holds--;
     if (this.#holds === 0) this.#sentDuringHold.clear();

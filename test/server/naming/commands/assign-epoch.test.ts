@@ -66,7 +66,7 @@ test('the error names the process that holds the instance, and the time after wh
   await runtime.advance(1_000);
   const error = await errorOf(register({ addresses: [strangers] }));
   expect(error.message).toMatch(
-    "Instance 'i' of /a is in use by the process at http://10.0.0.1:3001; give each process its own id",
+    "Instance 'i' of /a is in use by the process at http://10.0.0.1:3001. Give each process its own id",
   );
   expect(error.remainingMs).toBeGreaterThan(5_600);
   expect(error.remainingMs).toBeLessThan(7_500);

@@ -37,7 +37,7 @@ test('a move or a removal of too many names is refused as a whole, and its parts
   const before = names.status().revision;
   await expect(settle(names.move({ from: '/big', to: '/moved' }))).rejects.toMatchObject({
     code: 'LIMIT_EXCEEDED',
-    message: `One change can move at most ${maxChangedNames} names and endpoints; /big and the names below it have more; move smaller parts first`,
+    message: `The request to move /big affects more than ${maxChangedNames} names and endpoints, which is the maximum for one request; move smaller parts first`,
   });
   await expect(settle(names.remove({ name: '/big', recursive: true }))).rejects.toMatchObject({
     code: 'LIMIT_EXCEEDED',

@@ -115,7 +115,7 @@ test('a watch resumes from its revision; after a gap it receives resync and a sn
   for (const unknown of ['99', 'x', '-1', '1e3', ''])
     expect(await reopened({ incarnation, revision: unknown })).toEqual([
       'open',
-      'resync: the registry no longer knows the changes since the requested revision',
+      'resync: the registry does not have all changes since the requested revision',
       ...snapshot,
     ]);
   for (let i = 0; i < 40; i++)
@@ -159,7 +159,7 @@ test('a watch receives a snapshot when the change log does not reach back to its
   await runtime.advance(1);
   expect(watch.lines()).toEqual([
     'open',
-    'resync: the registry no longer knows the changes since the requested revision',
+    'resync: the registry does not have all changes since the requested revision',
     '/a = []',
     'current /a',
   ]);
