@@ -41,6 +41,16 @@ export interface SpawnedProcess {
  */
 export type ListenerState = 'none' | 'stopped' | 'listening' | 'unknown';
 
+/**
+ * What was done with a log file:
+ *
+ * - `kept`: nothing
+ * - `copied`: the file was too long; it was copied and emptied
+ * - `emptied`: the file was too long and no earlier files are kept, so it was emptied
+ * - `discarded`: the disk has too little space, so earlier files were removed, or the file was emptied, or both
+ */
+export type LogRotation = 'kept' | 'copied' | 'emptied' | 'discarded';
+
 export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
 
 /**
@@ -76,9 +86,10 @@ export interface Processes {
   /**
    * If a log file is longer than `maxBytes`, copies the file to `<path>.1` and empties the file. If the file is longer
    * than twice `maxBytes`, copies only its last `maxBytes`. Keeps `maxFiles` earlier files. If the disk is almost full,
-   * makes no copy and removes the earlier files. Output that the program writes during the copy may be lost.
+   * removes the earlier files. If that does not make enough space, empties a file of more than 64 KiB.
+   * Output that the program writes during the copy may be lost.
    */
-  rotateLog(path: string, maxBytes: number, maxFiles: number): Promise<'kept' | 'copied' | 'discarded'>;
+  rotateLog(path: string, maxBytes: number, maxFiles: number): Promise<LogRotation>;
   findGroupLeader(envMarker: string): Promise<number | undefined>;
   /** Whether any process in the group or with the marker is alive. */
   isAlive(group: number | undefined, envMarker: string): Promise<boolean>;

@@ -10,10 +10,13 @@ import {
 import { open, rm, stat, statfs, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import type { LogRotation } from '../core/processes.js';
 
 const logTailBytes = 4_096;
-/** Disk space that logs leave free for the data of the registry, in bytes. */
+/** Disk space that logs leave free for the data of the registry, in bytes. On a small disk, a quarter of the disk. */
 const reservedBytes = 64 * 1024 * 1024;
+/** Size up to which a log file is kept on an almost full disk, in bytes. */
+const minLogBytes = 64 * 1024;
 
 /**
  * Creates a log file and its folder. Renames an existing log file to `<path>.1`, `<path>.1` to `<path>.2`, and so on.
@@ -44,29 +47,59 @@ export async function readLogTail(path: string | undefined): Promise<string> {
   }
 }
 
+/**
+ * Limits the size of a log file, and the space of all its files on an almost full disk.
+ *
+ * @param minFreeBytes - free space below which the disk counts as almost full
+ * @see [C8.5](../../docs/guarantees.md#c8-5)
+ */
 export async function rotateLog(
   path: string,
   maxBytes: number,
   maxFiles: number,
-  minFreeBytes = reservedBytes,
-): Promise<'kept' | 'copied' | 'discarded'> {
+  minFreeBytes?: number,
+): Promise<LogRotation> {
   const { size } = await stat(path);
-  if (size <= maxBytes) return 'kept';
+  let disk = await diskSpace(path, minFreeBytes);
+  const isRemoved = disk.freeBytes < disk.reserve && (await removeEarlier(path, maxFiles));
+  if (isRemoved) disk = await diskSpace(path, minFreeBytes);
+  const isFull = disk.freeBytes < disk.reserve;
+  if (size <= (isFull ? Math.min(minLogBytes, maxBytes) : maxBytes)) return isRemoved ? 'discarded' : 'kept';
   const isCopied =
     maxFiles > 0 &&
-    (await freeBytes(path)) >= size + minFreeBytes &&
+    disk.freeBytes >= size + disk.reserve &&
     (await copyToFirst(path, maxFiles, size > 2 * maxBytes ? size - maxBytes : 0, size));
   // Programs append to this file, so their next write starts at the new end.
   await truncate(path, 0);
   if (isCopied) return 'copied';
-  // The disk is almost full, so the earlier files are removed too.
-  for (let i = 1; i <= maxFiles; i++) await rm(`${path}.${String(i)}`, { force: true });
+  if (maxFiles === 0 && !isFull) return 'emptied';
+  // The disk has no space for a copy, so the earlier files are removed too.
+  await removeEarlier(path, maxFiles);
   return 'discarded';
 }
 
-async function freeBytes(path: string): Promise<number> {
-  const { bavail, bsize } = await statfs(dirname(path));
-  return bavail * bsize;
+async function diskSpace(
+  path: string,
+  minFreeBytes: number | undefined,
+): Promise<{ readonly freeBytes: number; readonly reserve: number }> {
+  const { bavail, blocks, bsize } = await statfs(dirname(path));
+  return {
+    freeBytes: bavail * bsize,
+    reserve: minFreeBytes ?? Math.min(reservedBytes, (blocks * bsize) / 4),
+  };
+}
+
+/** Removes the earlier log files. Returns whether there was one. */
+async function removeEarlier(path: string, maxFiles: number): Promise<boolean> {
+  let isRemoved = false;
+  for (let i = 1; i <= maxFiles; i++) {
+    const isFound = await rm(`${path}.${String(i)}`).then(
+      () => true,
+      () => false,
+    );
+    isRemoved ||= isFound;
+  }
+  return isRemoved;
 }
 
 /** Copies the bytes from `from` to `size` to `<path>.1`. Returns whether the copy is complete. */

@@ -21,24 +21,30 @@ export class RegistryHost {
 
   /** @param isContained - whether its registries run in containers, whose end is the end of their processes */
   constructor(isContained = false) {
-    const program = fileURLToPath(new URL('programs/launched-service.ts', import.meta.url));
-    const { gate } = this;
     writeFileSync(this.#report, '');
-    writeFileSync(gate, '');
-    const manifest = [
-      'version: 1',
-      `service: ${name}`,
-      'exec: /usr/bin/env',
-      `args: ${JSON.stringify([process.execPath, ...nodeArguments(program), this.#report, gate])}`,
-      `cwd: ${root}`,
-      'readyMs: 30000',
-    ];
-    writeFileSync(join(this.folder, 'orders.yaml'), manifest.join('\n'), { mode: 0o600 });
+    writeFileSync(this.gate, '');
+    this.writeManifest();
     // A process id of a container belongs to another process here.
     if (isContained) return;
     onTestFinished(() => {
       for (const { pid, child } of this.starts) for (const each of [pid, child]) killNow(each, 'SIGKILL');
     });
+  }
+
+  /** @param before - shell commands that run before the program */
+  writeManifest(before = ''): void {
+    const program = fileURLToPath(new URL('programs/launched-service.ts', import.meta.url));
+    const command = [process.execPath, ...nodeArguments(program), this.#report, this.gate];
+    const manifest = [
+      'version: 1',
+      `service: ${name}`,
+      // A shell belongs to root wherever Node is installed.
+      'exec: /bin/sh',
+      `args: ${JSON.stringify(['-c', `${before}exec "$@"`, 'sh', ...command])}`,
+      `cwd: ${root}`,
+      'readyMs: 30000',
+    ];
+    writeFileSync(join(this.folder, 'orders.yaml'), manifest.join('\n'), { mode: 0o600 });
   }
 
   get starts(): readonly { readonly pid: number; readonly child: number }[] {

@@ -7,10 +7,11 @@ import {
   readdirSync,
   rmSync,
   statSync,
+  statfsSync,
   writeSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { rotateLog, openLog } from '../../src/runtime/log-rotation.js';
 
@@ -56,7 +57,7 @@ test('without earlier files, or on an almost full disk, the log file is emptied 
   const path = logPath();
   closeSync(openLog(path, 0));
   appendFileSync(path, 'x'.repeat(101));
-  expect(await rotateLog(path, 100, 0)).toBe('discarded');
+  expect(await rotateLog(path, 100, 0)).toBe('emptied');
   expect([statSync(path).size, existsSync(`${path}.1`)]).toEqual([0, false]);
 
   appendFileSync(path, 'x'.repeat(101));
@@ -64,6 +65,33 @@ test('without earlier files, or on an almost full disk, the log file is emptied 
   appendFileSync(path, 'y'.repeat(101));
   expect(await rotateLog(path, 100, 1, Infinity)).toBe('discarded');
   expect([statSync(path).size, existsSync(`${path}.1`)]).toEqual([0, false]);
+});
+
+test('on an almost full disk, a file below its maximum size is emptied, unless the removal of earlier files suffices', async () => {
+  const path = logPath();
+  closeSync(openLog(path, 2));
+  const maxBytes = 1_000_000;
+  const write = (file: string, bytes: number): void => appendFileSync(file, Buffer.alloc(bytes));
+  const sizes = (): readonly (number | undefined)[] =>
+    [path, `${path}.1`, `${path}.2`].map((file) => statSync(file, { throwIfNoEntry: false })?.size);
+
+  write(path, 65_536);
+  write(`${path}.1`, 10);
+  write(`${path}.2`, 10);
+  expect(await rotateLog(path, maxBytes, 2, Infinity)).toBe('discarded');
+  expect(sizes()).toEqual([65_536, undefined, undefined]);
+  expect(await rotateLog(path, maxBytes, 2, Infinity)).toBe('kept');
+  write(path, 1);
+  expect(await rotateLog(path, maxBytes, 2, Infinity)).toBe('discarded');
+  expect(sizes()).toEqual([0, undefined, undefined]);
+
+  // The space of the earlier file is twice what is missing, because other programs write to this disk too.
+  const mebibyte = 1_048_576;
+  write(path, 70_000);
+  write(`${path}.1`, 16 * mebibyte);
+  const { bavail, bsize } = statfsSync(dirname(path));
+  expect(await rotateLog(path, maxBytes, 2, bavail * bsize + 8 * mebibyte)).toBe('discarded');
+  expect(sizes()).toEqual([70_000, undefined, undefined]);
 });
 
 test('of a file that has grown too fast, only the end is copied', async () => {

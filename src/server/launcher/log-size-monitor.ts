@@ -35,11 +35,11 @@ export class LogSizeMonitor {
       const timer = this.#timer;
       try {
         const result = await processes.rotateLog(path, maxLogBytes, maxLogFiles);
-        if (result === 'discarded' && maxLogFiles > 0)
+        if (result === 'discarded')
           this.#warnOnce(
-            `The disk is almost full, so the log ${path} was emptied without a copy; free space on the disk`,
+            `The disk is almost full, so earlier output in the log ${path} was removed; free space on the disk`,
           );
-        else if (result === 'copied') this.#hasWarned = false;
+        else if (result !== 'kept') this.#hasWarned = false;
       } catch (error) {
         logger.debug(`The size of ${path} was not limited: ${errorMessage(error)}`);
       }
