@@ -1,5 +1,5 @@
 /** `clerk serve` as a process: its output, its signals and its exit codes. */
-import { spawn } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { request } from 'undici';
@@ -77,3 +77,55 @@ test('an invalid port is a usage error; a host that others can reach needs --ins
     stderr: expect.stringContaining('has no access control'),
   });
 });
+
+test('--max-watches and --max-registrations limit a principal, and --allow-host names the server', async () => {
+  const args = ['--max-watches', '1', '--max-registrations', '1', '--allow-host', 'registry.internal'];
+  const url = (await serve('--port', '0', ...args).ready()).trim();
+  const watch = () => request(`${url}/v1/watch?glob=/**`, { headersTimeout: 10_000 });
+  const register = (id: string) =>
+    request(`${url}/v1/register`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ name: '/shop/orders', id, addresses: ['http://127.0.0.1:9'], leaseMs: 60_000 }),
+    });
+  const open = await watch();
+  const refused = await watch();
+  expect([open.statusCode, refused.statusCode]).toEqual([200, 429]);
+  expect(await refused.body.text()).toContain('--max-watches');
+  open.body.on('error', () => undefined).destroy();
+
+  expect((await register('orders-1')).statusCode).toBe(200);
+  const second = await register('orders-2');
+  expect(second.statusCode).toBe(429);
+  expect(await second.body.text()).toContain('--max-registrations');
+
+  const statusAs = async (host: string) =>
+    (await request(`${url}/healthz`, { headers: { host } })).statusCode;
+  expect([await statusAs('registry.internal'), await statusAs('another.internal')]).toEqual([200, 403]);
+});
+
+test(
+  'a copied data folder is named on standard error, and --adopt continues with it as the original',
+  { timeout: 120_000 },
+  async () => {
+    const [original, copy, adopted] = ['original', 'copy', 'adopted'].map(temporaryPath) as [
+      string,
+      string,
+      string,
+    ];
+    const logOf = async (data: string, ...args: string[]): Promise<string> => {
+      const { child, ended, ready } = serve('--port', '0', '--data', data, ...args);
+      await ready();
+      child.kill('SIGTERM');
+      return (await ended).stderr;
+    };
+    expect(await logOf(original)).not.toContain('is a copy');
+    for (const folder of [copy, adopted]) execFileSync('cp', ['-a', original, folder]);
+    expect(await logOf(original)).not.toContain('is a copy');
+    expect(await logOf(copy)).toMatch(/is a copy of another data folder.*--adopt/);
+    const log = await logOf(adopted, '--adopt');
+    expect(log).not.toContain('is a copy of another data folder');
+    expect(log).toContain('is used as the original, because of the option adopt');
+    expect(await logOf(adopted)).not.toContain('is a copy');
+  },
+);
