@@ -21,6 +21,9 @@ export function parseHandshake(text: string): LaunchHandshake {
     if (typeof fields[key] !== 'string' || fields[key] === '')
       throw handshakeError(`its field '${key}' must be a text that is not empty`);
   if (!Number.isSafeInteger(fields.epoch)) throw handshakeError("its field 'epoch' must be an integer");
+  const { formerNames = [] } = fields;
+  if (!Array.isArray(formerNames) || !formerNames.every(isName))
+    throw handshakeError("its field 'formerNames' must be a list of names");
   return raw as LaunchHandshake;
 }
 

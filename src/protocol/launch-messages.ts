@@ -51,4 +51,6 @@ export interface LaunchHandshake {
    * pin of the key of the registry.
    */
   readonly registryKey: string;
+  /** Names that the service had before it was moved. The program may still use them. Default none. */
+  readonly formerNames?: readonly string[];
 }

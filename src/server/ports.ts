@@ -230,6 +230,13 @@ export interface NameService {
   /** Returns the launch rule of a service; `rule` is undefined if there is none. */
   launchRule(name: string): { readonly canonical: string; readonly rule: LaunchRule | undefined };
 
+  /**
+   * Returns the former names of an entry that are still links, because moves have left them: at most
+   * `limits.maxFormerNames`.
+   * @param name - canonical name
+   */
+  formerNames(name: string): readonly string[];
+
   /** Undefined in a registry with one server. */
   readonly servers?: ServerList | undefined;
 

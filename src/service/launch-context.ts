@@ -31,12 +31,12 @@ export class LaunchContext {
   /**
    * Returns the handshake for the first advertisement. Returns undefined for later ones, which may have any name.
    *
-   * @throws {@link ClerkError} `NAME_MISMATCH` when the first advertisement does not have the name of the launched
-   * service
+   * @throws {@link ClerkError} `NAME_MISMATCH` when the first advertisement does not have the name, or a former name, of
+   * the launched service
    */
   claim(handshake: LaunchHandshake, name: string): LaunchHandshake | undefined {
     if (this.#isClaimed) return undefined;
-    if (handshake.name !== name)
+    if (handshake.name !== name && handshake.formerNames?.includes(name) !== true)
       throw new ClerkError(
         'NAME_MISMATCH',
         `The launcher started this process for ${handshake.name}, so the first service that this process advertises must be ${handshake.name}; got ${name}. Advertise ${handshake.name} first, or omit the name`,

@@ -11,6 +11,7 @@ export type LauncherNameService = Pick<
   NameService,
   | 'resolve'
   | 'launchRule'
+  | 'formerNames'
   | 'canonicalOf'
   | 'launches'
   | 'onRegistered'

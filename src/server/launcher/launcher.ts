@@ -157,9 +157,9 @@ class HostLauncher implements Launcher {
   }
 
   checkRule(name: string, { manifest }: LaunchRule): void {
-    const known = this.#context.manifests.get(manifest);
-    const canonical = this.#context.names.canonicalOf(name) ?? name;
-    if (known !== undefined) checkService(known, manifest, canonical);
+    const { manifests, names } = this.#context;
+    const known = manifests.get(manifest);
+    if (known !== undefined) checkService(known, manifest, names.canonicalOf(name) ?? name, names);
   }
 
   async close(): Promise<void> {

@@ -34,6 +34,7 @@ export function spawnService(
   { ticket, registryKey }: LaunchSecrets,
 ): Promise<SpawnedProcess> {
   const { name, instance, epoch } = record;
+  const formerNames = context.names.formerNames(name);
   const handshake: LaunchHandshake = {
     v: 1,
     registry: context.registryUrls(),
@@ -42,6 +43,7 @@ export function spawnService(
     epoch,
     ticket,
     registryKey,
+    ...(formerNames.length > 0 && { formerNames }),
   };
   return context.processes.spawn({
     file: manifest.programPath,

@@ -5,9 +5,19 @@ import type { LauncherContext } from './launcher-context.js';
 import type { Manifest } from './manifest.js';
 import { fillTemplates } from './parameters.js';
 
-/** @throws {@link ClerkError} `FORBIDDEN` when the manifest is not for this service */
-export function checkService({ service }: Manifest, manifest: string, name: string): void {
-  if (matches(service, name)) return;
+/**
+ * A manifest stays valid after a move of its service: its glob may match a former name of the service.
+ *
+ * @param name - canonical name
+ * @throws {@link ClerkError} `FORBIDDEN` when the manifest is not for this service
+ */
+export function checkService(
+  { service }: Manifest,
+  manifest: string,
+  name: string,
+  names: Pick<LauncherContext['names'], 'formerNames'>,
+): void {
+  if (matches(service, name) || names.formerNames(name).some((former) => matches(service, former))) return;
   throw new ClerkError(
     'FORBIDDEN',
     `Manifest ${manifest} starts only services that match ${service.text}; got ${name}; use another manifest in the launch rule`,
@@ -20,9 +30,9 @@ export function checkService({ service }: Manifest, manifest: string, name: stri
  */
 export class StartPreparation {
   readonly #name: string;
-  readonly #context: Pick<LauncherContext, 'manifests' | 'programChangeReason'>;
+  readonly #context: Pick<LauncherContext, 'names' | 'manifests' | 'programChangeReason'>;
 
-  constructor(name: string, context: Pick<LauncherContext, 'manifests' | 'programChangeReason'>) {
+  constructor(name: string, context: Pick<LauncherContext, 'names' | 'manifests' | 'programChangeReason'>) {
     this.#name = name;
     this.#context = context;
   }
@@ -41,7 +51,7 @@ export class StartPreparation {
         this.#name,
         `manifest ${name} did not exist on this host when the server started; add ${name}.yaml to the manifest folder and restart the server`,
       );
-    checkService(manifest, name, this.#name);
+    checkService(manifest, name, this.#name, this.#context.names);
     return manifest;
   }
 

@@ -47,3 +47,23 @@ export class FormerNames {
     return path === undefined || path.hops.some(({ entryName }) => entryName === link);
   }
 }
+
+/**
+ * The former names of an entry that still lead to the entry: at most {@link limits.maxFormerNames}. A move of a name
+ * above the entry, such as `/shop` for `/shop/orders`, has given the entry a former name as well.
+ *
+ * @param name - canonical name
+ */
+export function formerNames(state: NamingState, name: string): readonly string[] {
+  const found = new Set([name]);
+  for (const each of found) {
+    for (let end = each.length; end > 0; end = each.lastIndexOf('/', end - 1)) {
+      for (const link of state.linksLeftByMovesOf(each.slice(0, end))) {
+        if (found.size > limits.maxFormerNames) break;
+        found.add(link + each.slice(end));
+      }
+    }
+  }
+  found.delete(name);
+  return [...found];
+}

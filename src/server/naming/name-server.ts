@@ -48,6 +48,7 @@ import type { NamingCommand } from './commands/naming-command.js';
 import type { Committer, CommitResult } from './committer.js';
 import type { ExpiryScheduler } from './expiry-scheduler.js';
 import { exportLines } from './export-lines.js';
+import { formerNames } from './former-names.js';
 import type { HealthConsensus } from './health/health-consensus.js';
 import { Identities } from './identities.js';
 import { launchRecords } from './launch-records.js';
@@ -410,6 +411,10 @@ export class NameServer implements NameService {
     if (entry === undefined && !hasDescendants(this.#state, canonical))
       throw new ClerkError('NAME_NOT_FOUND', `${name} does not exist`);
     return { canonical, rule: entry?.kind === 'service' ? (entry.launch ?? undefined) : undefined };
+  }
+
+  formerNames(name: string): readonly string[] {
+    return formerNames(this.#state, name);
   }
 
   async close(): Promise<void> {

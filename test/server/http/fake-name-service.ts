@@ -58,9 +58,7 @@ export class FakeNameService implements NameService {
     return found;
   }
 
-  nearName() {
-    return undefined;
-  }
+  nearName = (): string | undefined => undefined;
 
   canonicalOf(name: string): string | undefined {
     return this.services.get(name)?.canonical;
@@ -225,6 +223,7 @@ export class FakeNameService implements NameService {
     update: () => Promise.resolve(),
     remove: () => Promise.resolve(),
   };
+  formerNames = () => [];
   launchRule = (name: string) => ({ canonical: name, rule: undefined });
   close = () => Promise.resolve();
 

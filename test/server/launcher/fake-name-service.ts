@@ -34,6 +34,10 @@ export class FakeNameService implements LauncherNameService {
     return this.links.get(name) ?? name;
   }
 
+  formerNames(): readonly string[] {
+    return [];
+  }
+
   launchRule(name: string): ReturnType<NameService['launchRule']> {
     const canonical = this.canonical(name);
     return { canonical, rule: this.rules.get(canonical) };

@@ -8,6 +8,8 @@ import type { NameService } from '../../../src/server/ports.js';
 import { memoryStore } from '../../../src/server/store/memory-store.js';
 import type { RegisterResponse } from '../../../src/protocol/registration-messages.js';
 import { launchProof } from '../../../src/protocol/launch-proof.js';
+import type { ProcessPort } from '../../../src/service/service-runtime.js';
+import { LaunchContext } from '../../../src/service/launch-context.js';
 import { outcomeOf } from './fake-host.js';
 import { isRunning, RealHost, until } from './real-host.js';
 
@@ -116,4 +118,36 @@ test('a service that was moved since its start is stopped under its new name', a
   expect(await launcher.stop({ name: '/store/orders' })).toEqual({ stopped: 1 });
   expect(now.names.resolve('/store/orders').endpoints).toEqual([]);
   expect(isRunning(host.reports()[0]!.pid)).toBe(false);
+});
+
+test('a service that was moved is started again under both names, and its program may use its former name', async () => {
+  const { now, host } = await createSetup();
+  const launcher = await host.open({ names: now.names });
+  await now.names.move({ from: '/shop', to: '/store' });
+  await now.names.move({ from: '/store/orders', to: '/store/sales' });
+  const moved = '/store/sales';
+  for (const [count, requested] of [moved, name, '/store/orders'].entries()) {
+    expect(await outcomeOf(launcher.reset({ name: requested }))).toBe('started');
+    const handshake = host.handshake();
+    expect(handshake).toMatchObject({ name: moved, formerNames: ['/store/orders', '/shop/sales', name] });
+    const context = new LaunchContext({
+      env: { CLERK_LAUNCHED: '1' },
+      readFirstLine: () => Promise.resolve(JSON.stringify(handshake)),
+    } as unknown as ProcessPort);
+    const read = await context.handshake();
+    expect(() => context.claim(read!, '/shop/stock')).toThrow(/NAME_MISMATCH|must be \/store\/sales/);
+    expect(context.claim(read!, name)).toEqual(handshake);
+    process.kill(host.reports()[count]!.pid, 'SIGKILL');
+    await until(() => now.names.resolve(moved).endpoints.length === 0);
+    await until(() => now.names.launches.all().length === 0);
+  }
+});
+
+test('a manifest starts no service whose name is only linked from a name that the manifest matches', async () => {
+  const { now, host } = await createSetup();
+  const launcher = await host.open({ names: now.names });
+  await now.names.define({ name: '/other/sales', launch: { manifest: 'orders' } });
+  await now.names.link({ name: '/shop/sales', target: '/other/sales' });
+  expect(await outcomeOf(launcher.launch({ name: '/other/sales' }, undefined))).toMatch(/^FORBIDDEN/);
+  expect(await outcomeOf(launcher.launch({ name: '/shop/sales' }, undefined))).toMatch(/^FORBIDDEN/);
 });

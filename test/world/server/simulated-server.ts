@@ -155,6 +155,7 @@ export class SimulatedServer {
     this.#audit = audit;
     const launcher = await this.#openLauncher(process, {
       launchRule: (name) => names.launchRule(name),
+      formerNames: (name) => names.formerNames(name),
       canonicalOf: (name) => names.canonicalOf(name),
       resolve: (name) => names.resolve(name),
       onRegistered: (listener) => names.onRegistered(listener),

@@ -21,6 +21,11 @@ export class MovedLinks {
     this.#targets.delete(target);
   }
 
+  /** The links to a name. */
+  exactlyTo(name: string): Iterable<string> {
+    return this.#names.get(name) ?? [];
+  }
+
   /** Yields the links to a name, and to the names below it. */
   *to(name: string): IterableIterator<string> {
     for (const target of this.#targets.from(name)) {

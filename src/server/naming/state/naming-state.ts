@@ -145,6 +145,11 @@ export class NamingState implements NamingView {
     return this.#directories.get(id);
   }
 
+  /** The links that moves of the entry at this name have left. */
+  linksLeftByMovesOf(name: string): Iterable<string> {
+    return this.#movedLinks.exactlyTo(name);
+  }
+
   movedLinksTo(name: string): Iterable<string> {
     return this.#movedLinks.to(name);
   }
