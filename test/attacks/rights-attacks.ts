@@ -121,6 +121,10 @@ export const rightsAttacks: readonly RightsAttack[] = [
     { from: '/own/shelf', to: '/pay/shelf' },
     { from: '/own/shelf', to: '/shop/orders' },
   ]),
+  change('a scheduled change of a foreign name cancelled', `${changes}: cancel`, paths.cancel, [
+    { name: '/pay/ledger' },
+    { name: '/pay', recursive: true },
+  ]),
   change('a foreign name removed', `${changes}: remove`, paths.remove, [
     { name: '/pay/ledger', force: true },
     { name: '/pay', recursive: true, force: true },

@@ -67,7 +67,10 @@ test('identity revoke ends a key, says how long tickets last, and refuses what i
   expect(after.err).toContain(`The registry does not accept the key in ${file}, because the key was revoked`);
   expect((await cli.run('identity ls /shop/web')).out).toMatch(/revoked \d{4}-/);
   const unknown = await cli.run('identity revoke /absent');
-  expect(unknown).toMatchObject({ code: 3, err: 'clerk: /absent has no key\n' });
+  expect(unknown).toMatchObject({
+    code: 3,
+    err: 'clerk: /absent has no key; list the keys with clerk identity ls\n',
+  });
   const own = await cli.run('identity revoke /operator');
   expect(own.code).toBe(5);
   expect(own.err).toContain('rotate the key first, or send the request with another key');

@@ -131,12 +131,22 @@ test('apply of a file with a faulty line applies none of it, and a file that is 
   expect([code, await runLine('ls')]).toEqual([0, '0 /x  service  0 endpoints']);
 });
 
+test('apply refuses a file that cannot be applied as a whole, and applies none of it', async () => {
+  const file = fileOf(...Array.from({ length: 2_001 }, (_, i) => service(`/many/n${i}`)));
+  expect(await runLine(`apply ${file}`)).toMatch(
+    /^\d+ clerk: clerk apply takes at most 2000 lines .*clerk import/,
+  );
+  expect(await runLine('ls')).toBe('0 No name matches /**');
+});
+
 test('a name that does not exist gets the name that was meant', async () => {
   await runLine('define /shop/orders --guarantee 0');
   await runLine('define /shop/bills/eu --guarantee 0');
   for (const command of ['resolve', 'explain', 'rm'])
     expect(await runLine(`${command} /shop/ordes`)).toMatch(/^3 clerk: .*; did you mean \/shop\/orders\?/);
   expect(await runLine('resolve /shp/bils/eu')).toContain('did you mean /shop/bills/eu?');
+  for (const command of ['call', 'cancel'])
+    expect(await runLine(`${command} /shop/ordes`)).toMatch(/^3 clerk: .*; did you mean \/shop\/orders\?/);
   expect(await runLine('mv /shop/ordes /shop/sales')).toContain('did you mean /shop/orders?');
   expect(await runLine('resolve /entirely/different')).not.toContain('did you mean');
 });

@@ -7,6 +7,7 @@ import { paths } from '../../src/protocol/paths.js';
 import { rotationStatement } from '../../src/protocol/rotation-statement.js';
 import { systemClock } from '../../src/runtime/system-clock.js';
 import { systemKeys } from '../../src/runtime/system-keys.js';
+import { identityRoutes } from '../../src/server/http/identity-routes.js';
 import { initializeRegistry, startServer } from '../../src/server/index.js';
 import { TicketVerifier } from '../../src/tickets/ticket-verifier.js';
 import { identityIn, securedRegistry, type SecuredClient } from './secured-registry.js';
@@ -203,13 +204,15 @@ const changes: readonly (readonly [string, Record<string, unknown>, 'write' | 'a
   [paths.link, { name: '/own/link', target: '/own/orders' }, 'write'],
   [paths.directory, { name: '/own/folder' }, 'write'],
   [paths.groups, { name: '/own/team', members: ['/shop/web'] }, 'write'],
+  [paths.define, { name: '/own/orders', policy: 'random', whenExpired: true }, 'write'],
+  [paths.cancel, { name: '/own/orders' }, 'write'],
   [paths.move, { from: '/own/folder', to: '/own/files' }, 'write'],
   [paths.remove, { name: '/own/files', force: true }, 'write'],
   [paths.register, { name: '/own/orders', id: 'a', addresses: [address] }, 'advertise'],
 ];
 
 test('each change needs its right, and no other right replaces it', async () => {
-  const { enrol, allow } = await securedRegistry();
+  const { operator, enrol, allow } = await securedRegistry();
   const clients = {
     none: await enrol('/a/none'),
     write: await enrol('/a/write'),
@@ -224,8 +227,11 @@ test('each change needs its right, and no other right replaces it', async () => 
       const { status, json } = await client.post(path, body);
       expect([path, given, status, json.error?.code]).toEqual([path, given, 403, 'FORBIDDEN']);
     }
-  for (const [path, body, right] of changes)
+  for (const [path, body, right] of changes) {
     expect([path, (await clients[right].post(path, body)).status]).toEqual([path, 200]);
+    // From now on clients rely on the service, so its next change is scheduled.
+    await operator.get('/v1/resolve?name=/own/orders');
+  }
   const admin = [
     [paths.tokens, { principal: '/own/orders' }],
     [paths.revoke, { principal: '/a/none' }],
@@ -236,6 +242,15 @@ test('each change needs its right, and no other right replaces it', async () => 
       expect((await client.post(path, body)).json.error?.code).toBe('FORBIDDEN');
   const { json } = await clients.write.get('/v1/acl/explain?principal=/a/none&path=/own/x&right=read');
   expect(json.error.code).toBe('FORBIDDEN');
+});
+
+test('a request about keys, groups or rights with an unknown query key is refused', async () => {
+  const { operator } = await securedRegistry();
+  for (const { method, path } of [...identityRoutes, { method: 'POST', path: paths.enroll }]) {
+    const target = `${path}?no-such-key=1`;
+    const { status, text } = await (method === 'GET' ? operator.get(target) : operator.post(target, {}));
+    expect([path, status, text]).toEqual([path, 400, expect.stringContaining("unknown key 'no-such-key'")]);
+  }
 });
 
 test('a removal leaves hidden names, and a move that could hide or take them is refused', async () => {

@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { isLocal, parseAddress } from '../../core/address.js';
 import { definedFields } from '../../core/defined-fields.js';
-import { ClerkError } from '../../core/errors.js';
+import { ClerkError, isClerkError } from '../../core/errors.js';
 import type { Outcome } from '../../core/outcome.js';
 import type { ClerkResponse, RequestOptions } from '../../index.js';
 import { responseHeaders } from '../../protocol/call-headers.js';
@@ -45,7 +45,7 @@ async function call(
   path: string | undefined,
   options: Options = {},
 ): Promise<void> {
-  const { io, clock, options: common, registryOptions, stderr } = context;
+  const { io, clock, options: common, registryOptions, registry, stderr } = context;
   const name = path === undefined ? parsePathArgument(text) : parseNameArgument(text);
   if (path?.startsWith('/') === false)
     throw new ClerkError('CONFIG_INVALID', `Path must begin with '/'; got '${path}', use '/${path}'`);
@@ -67,6 +67,10 @@ async function call(
         ? await clerk.request(name, { ...request, ...limits })
         : await clerk.bind(name, limits).request({ ...request, path });
     await printResponse(context, service, { response, outcomes, durationMs: clock.now() - startedAt });
+  } catch (error) {
+    // The error of this lookup suggests a similar name.
+    if (isClerkError(error) && error.code === 'NAME_NOT_FOUND') await registry.resolve(name);
+    throw error;
   } finally {
     await clerk.destroy();
   }

@@ -1,6 +1,8 @@
 import type { Command } from 'commander';
+import { importParts } from '../../admin/import-parts.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
+import { limits } from '../../protocol/limits.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { readInput } from '../read-input.js';
 import { printDifference } from '../print-difference.js';
@@ -27,14 +29,14 @@ export const addApplyCommand = defineCommand({
   usage: 'apply <file>',
   summary: 'make the definitions equal to a file',
   description:
-    'Import a file with lines of JSON, or standard input (-), and print the difference. With --prune, the services, links and directories that no line names are removed. The file is applied as a whole or not at all.',
+    'Import a file with lines of JSON, or standard input (-), and print the difference. With --prune, the services, links and directories that no line names are removed. The file, of at most 2,000 lines, is applied as a whole or not at all.',
   timeoutMs: 60_000,
   options: addImportOptions,
   examples: [
     ['clerk apply names.ndjson --prune --dry-run', 'only print what would change'],
     ['clerk apply names.ndjson --prune --when-expired', 'change names when their guaranteed time has passed'],
   ],
-  run: importFile,
+  run: applyFile,
 });
 
 interface Options {
@@ -56,17 +58,35 @@ function addImportOptions(own: Command): Command {
     );
 }
 
-async function importFile(
-  { io, registry, stdout, json }: CommandContext,
-  file = '-',
-  { dryRun, whenExpired, prune }: Options = {},
-): Promise<void> {
+async function importFile(context: CommandContext, file = '-', options: Options = {}): Promise<void> {
+  await importBytes(context, await readLines(context, file), options);
+}
+
+/** @throws {@link ClerkError} `LIMIT_EXCEEDED` when the lines cannot be applied as a whole */
+async function applyFile(context: CommandContext, file: string, options: Options = {}): Promise<void> {
+  const lines = await readLines(context, file);
+  if ([...importParts(lines)].length > 1)
+    throw new ClerkError(
+      'LIMIT_EXCEEDED',
+      `clerk apply takes at most ${String(limits.maxChangedNames)} lines and 8 MiB, because it applies the file as a whole; use clerk import, which imports a longer file in parts`,
+    );
+  await importBytes(context, lines, options);
+}
+
+function readLines({ io }: CommandContext, file: string): Promise<Uint8Array> {
   if (file === '-' && io.stdin.isTTY === true)
     throw new ClerkError(
       'CONFIG_INVALID',
       'Nothing to import; give a file name, or pipe lines to standard input',
     );
-  const options = definedFields({ dryRun, whenExpired, prune });
-  const response = await registry.import(await readInput(io, file), options);
+  return readInput(io, file);
+}
+
+async function importBytes(
+  { registry, stdout, json }: CommandContext,
+  lines: Uint8Array,
+  { dryRun, whenExpired, prune }: Options,
+): Promise<void> {
+  const response = await registry.import(lines, definedFields({ dryRun, whenExpired, prune }));
   return json ? stdout.json(response) : printDifference(stdout, response);
 }

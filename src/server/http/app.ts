@@ -7,6 +7,7 @@ import { quote } from '../../core/describe-value.js';
 import { paths } from '../../protocol/paths.js';
 import { auditRoute } from './audit-route.js';
 import { checkContentType, checkNoBody } from './body-parser.js';
+import { checkLaunchRules } from './check-launch-rules.js';
 import {
   callerOf,
   createRouteContext,
@@ -157,7 +158,8 @@ export function createApp({ http, watches, metrics, connectionCount, clock }: Ap
     const protect = openImports.acquire(env.outgoing);
     const lines = await readImport(env.incoming);
     protect();
-    const { names: changes, caller } = createRouteContext(http, env.incoming, env.outgoing);
+    const { names: changes, launcher, caller } = createRouteContext(http, env.incoming, env.outgoing);
+    if (launcher !== undefined) checkLaunchRules(lines, launcher);
     const operate = (): unknown => changes.importLines(lines, caller, options);
     // A dry run changes nothing, so it is not recorded.
     const audit = options.dryRun === true ? undefined : http.audit;

@@ -203,7 +203,8 @@ export const routes: readonly Route[] = Object.freeze([
       'Cancels the scheduled change of an entry, which stays as it is; with recursive, also cancels the scheduled changes of all entries below it',
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN', 'LIMIT_EXCEEDED'],
     requestSchema: requests.cancelRequest,
-    run: (request, { names, caller }) => names.cancel(request, caller),
+    run: (request, { names, queries, caller }) =>
+      suggestName(names.cancel(request, caller), request.name, queries),
   }),
   route({
     ...change,
@@ -275,7 +276,8 @@ export const routes: readonly Route[] = Object.freeze([
       'DEADLINE_EXCEEDED',
     ],
     responseSchema: responses.launchResponse,
-    run: (request, context) => requireLauncher(context).launch(request, context.signal()),
+    run: (request, context) =>
+      suggestName(requireLauncher(context).launch(request, context.signal()), request.name, context.queries),
   }),
   route({
     method: 'POST',
@@ -284,7 +286,8 @@ export const routes: readonly Route[] = Object.freeze([
     requestSchema: requests.stopRequest,
     errorCodes: ['NAME_INVALID', 'NAME_NOT_FOUND', 'FORBIDDEN'],
     responseSchema: responses.stopResponse,
-    run: (request, context) => requireLauncher(context).stop(request),
+    run: (request, context) =>
+      suggestName(requireLauncher(context).stop(request), request.name, context.queries),
   }),
   route({
     method: 'POST',
@@ -301,6 +304,7 @@ export const routes: readonly Route[] = Object.freeze([
       'LIMIT_EXCEEDED',
     ],
     responseSchema: responses.launchResponse,
-    run: (request, context) => requireLauncher(context).reset(request, context.signal()),
+    run: (request, context) =>
+      suggestName(requireLauncher(context).reset(request, context.signal()), request.name, context.queries),
   }),
 ]);

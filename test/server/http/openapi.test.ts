@@ -41,7 +41,7 @@ const requests: readonly (readonly [method: 'get' | 'post', path: string, query:
     ['get', paths.watch, '?glob=/**'],
     ['post', paths.watch, '', { globs: ['/**'] }],
   ];
-/** Operations that need an open watch or a launcher; other tests cover them. */
+/** Operations that need an open watch, a launcher or a scheduled change; other tests cover them. */
 const testedElsewhere = [
   `post ${paths.watchEdit}`,
   `post ${paths.launch}`,

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { ClerkError } from '../../../src/core/errors.js';
 import { limits } from '../../../src/protocol/limits.js';
+import type { Launcher } from '../../../src/server/ports.js';
 import { startHarness } from './http-harness.js';
 
 test('a lookup returns the cached JSON of the name server, with its revision in the headers', async () => {
@@ -101,8 +102,8 @@ test('a query key that a request does not have is refused at every path, and not
   const answers: string[] = [];
   for (const [path, operations] of Object.entries(paths))
     for (const method of Object.keys(operations)) {
-      // Any other key of a search is an attribute, and a watch has its own test.
-      if (path === '/v1/search' || path === '/v1/watch') continue;
+      // Any other key of a search is an attribute, and `GET /v1/watch` has its own test.
+      if (path === '/v1/search' || (path === '/v1/watch' && method === 'get')) continue;
       const target = `${path}?no-such-key=1`;
       const { status, text } = await (method === 'get' ? get(target) : post(target, {}));
       // A server without keys has no requests about keys.
@@ -114,6 +115,47 @@ test('a query key that a request does not have is refused at every path, and not
   expect(answers.filter((answer) => !answer.endsWith(' 400 true'))).toEqual([]);
   expect(answers.length).toBeGreaterThan(15);
   expect(names.requests).toEqual([]);
+});
+
+test('a launch rule whose manifest is for another service is refused by define and import, and nothing is done', async () => {
+  const refused: string[] = [];
+  const launcher = {
+    checkRule(name: string) {
+      if (name !== '/other') return;
+      refused.push(name);
+      throw new ClerkError('FORBIDDEN', 'Manifest orders starts only services that match /shop/*');
+    },
+  } as unknown as Launcher;
+  const { post, names } = await startHarness({ launcher });
+  const launch = { manifest: 'orders' };
+  const defined = await post('/v1/define', { name: '/other', launch });
+  expect([defined.status, defined.json.error.code]).toEqual([403, 'FORBIDDEN']);
+  const lines = ['/shop/orders', '/other'].map((name) => JSON.stringify({ kind: 'service', name, launch }));
+  const imported = await post('/v1/import', `${lines.join('\n')}\n`, {
+    'content-type': 'application/x-ndjson',
+  });
+  expect([imported.status, imported.json.error.message]).toEqual([
+    403,
+    'Line 2: Manifest orders starts only services that match /shop/*',
+  ]);
+  expect([refused, names.requests]).toEqual([['/other', '/other'], []]);
+});
+
+test('launch, stop and reset of a name that does not exist suggest the name that was meant', async () => {
+  const absent = (name: string) => Promise.reject(new ClerkError('NAME_NOT_FOUND', `${name} does not exist`));
+  const run = ({ name }: { readonly name: string }) => absent(name);
+  const { post, names } = await startHarness({
+    launcher: { launch: run, stop: run, reset: run } as unknown as Launcher,
+  });
+  names.nearName = () => '/shop/orders';
+  for (const path of ['launch', 'stop', 'reset']) {
+    const { status, json } = await post(`/v1/${path}`, { name: '/shop/ordes' });
+    expect([path, status, json.error.message]).toEqual([
+      path,
+      404,
+      '/shop/ordes does not exist; did you mean /shop/orders?',
+    ]);
+  }
 });
 
 test('an import with dryRun=1 or a misspelt key is refused with the key that was meant', async () => {

@@ -86,6 +86,26 @@ test('an import that is repeated while its changes wait is accepted', async () =
   });
 });
 
+test('prune of a name in use is refused as a whole, or waits with whenExpired', async () => {
+  const lines = [service('/free'), service('/same'), service('/new')];
+  const { names, run, policyOf, runtime } = await inUse();
+  const refused = await names.importLines(lines, undefined, { prune: true }).catch((error: unknown) => error);
+  expect(refused).toMatchObject({
+    code: 'CHANGE_TOO_EARLY',
+    message: expect.stringMatching(
+      /^The import has no line for \/used, and \/used cannot be removed yet/,
+    ) as string,
+  });
+  expect([policyOf('/used'), policyOf('/new')]).toEqual([expect.anything(), undefined]);
+  expect(await run(lines, { prune: true, whenExpired: true })).toMatchObject({
+    added: ['/new'],
+    waiting: ['/used'],
+  });
+  expect(policyOf('/used')).toBeDefined();
+  await runtime.advance(6_000);
+  expect([policyOf('/used'), policyOf('/free')]).toEqual([undefined, expect.anything()]);
+});
+
 test('prune removes what no line names, and keeps endpoints and the links of moves', async () => {
   const { names, run, runtime } = await inUse();
   await runtime.advance(6_000);

@@ -2,7 +2,7 @@ import { ClerkError } from '../../../core/errors.js';
 import { parseName } from '../../../core/name.js';
 import type { CancelRequest } from '../../../protocol/naming-messages.js';
 import type { Caller } from '../../ports.js';
-import type { NamingView } from '../state/naming-view.js';
+import { hasDescendants, type NamingView } from '../state/naming-view.js';
 import type { EntryRecord, StateChange } from '../state/records.js';
 import { resolveParentLinks } from '../state/resolve-links.js';
 import { checkChangeSize } from './change-size.js';
@@ -14,7 +14,7 @@ import type { Plan } from './naming-command.js';
  * that entry that the caller may see. The entries stay unchanged.
  *
  * @param caller - undefined in a registry that is not secured
- * @throws {@link ClerkError} `NAME_NOT_FOUND` when no change is scheduled
+ * @throws {@link ClerkError} `NAME_NOT_FOUND` when there is no entry, or no change is scheduled
  */
 export function cancelChange(
   view: NamingView,
@@ -30,6 +30,8 @@ export function cancelChange(
     changes.push({ kind: 'entry', name: each, record: record as EntryRecord });
   }
   if (changes.length > 0) return { changes, appliesInMs: 0, name };
+  if (view.entry(name) === undefined && !hasDescendants(view, name))
+    throw new ClerkError('NAME_NOT_FOUND', `${requested} does not exist`);
   throw new ClerkError(
     'NAME_NOT_FOUND',
     `No change of ${name}${recursive ? ` or of a name below it` : ''} is scheduled; list the scheduled changes with clerk status`,

@@ -41,7 +41,7 @@ export function move(
   if (to === from || to.startsWith(`${from}/`))
     throw new ClerkError(
       'FORBIDDEN',
-      `${from} cannot move to itself or to a name below it; got ${to} as the new name`,
+      `${from} cannot move to ${to}, which is the same name or below it; choose a new name outside ${from}`,
     );
   if (own?.kind !== 'link') requireAllKnown(view, caller, from, request.from);
   const taken = view.entry(to);

@@ -32,7 +32,10 @@ export function revokeKeys(
   requireAccess(accessViewOf(view), caller, name, 'admin');
   const { changes, pins } = revocationOf(view, name, pin, wallNow());
   if (pins.length === 0)
-    throw new ClerkError('NAME_NOT_FOUND', `${name} has no ${pin === undefined ? 'key' : `key ${pin}`}`);
+    throw new ClerkError(
+      'NAME_NOT_FOUND',
+      `${name} has no ${pin === undefined ? 'key' : `key ${pin}`}; list the keys with clerk identity ls`,
+    );
   if (caller.pin !== undefined && pins.includes(caller.pin))
     throw new ClerkError(
       'FORBIDDEN',

@@ -34,7 +34,7 @@ export function changeAccess(
   if (request.change === 'remove' && current === undefined)
     throw new ClerkError(
       'NAME_NOT_FOUND',
-      `${directory} holds no rights of ${triple.principal} on ${path.text}`,
+      `${directory} holds no rights of ${triple.principal} on ${path.text}; list the rights with clerk acl ls`,
     );
   const had = current?.rights ?? [];
   const rights =

@@ -14,13 +14,22 @@ const changes: Readonly<Record<string, Change>> = {
   remove: (names, caller) => names.remove({ name: '/mine/old', force: true }, caller),
   group: (names, caller) =>
     names.identities.setGroup({ name: '/mine/g', members: ['/x'] }, caller ?? { principal: 'address:1' }),
+  cancel: (names, caller) => names.cancel({ name: '/mine/held' }, caller),
   import: (names, caller) => names.importLines([{ kind: 'service', name: '/mine/i' }], caller),
 };
+
+/** Defines a service to move or remove, and one with a scheduled change. */
+async function prepare(names: NameService, caller: Caller | undefined): Promise<void> {
+  await names.define({ name: '/mine/old', guaranteedMs: 0 }, caller);
+  await names.define({ name: '/mine/held' }, caller);
+  names.resolve('/mine/held');
+  await names.define({ name: '/mine/held', policy: 'random', whenExpired: true }, caller);
+}
 
 test.each(Object.entries(changes))('%s needs the right write', async (_, change) => {
   const run = async (...rights: ('write' | 'read' | 'call' | 'advertise' | 'admin')[]) => {
     const { names, enrol, allow } = await securedHarness();
-    await names.define({ name: '/mine/old', guaranteedMs: 0 }, operator);
+    await prepare(names, operator);
     const caller = await enrol('/people/ann', pin(1));
     if (rights.length > 0) await allow('/people/ann', '/mine/**', ...rights);
     return codeOf(change(names, caller));
@@ -34,7 +43,7 @@ test.each(Object.entries(changes))(
   '%s without a proved key is refused in a secured registry',
   async (_, change) => {
     const { names } = await securedHarness();
-    await names.define({ name: '/mine/old', guaranteedMs: 0 }, operator);
+    await prepare(names, operator);
     expect(await codeOf(change(names, undefined))).toBe('FORBIDDEN');
     expect(await codeOf(change(names, { principal: 'address:127.0.0.1' }))).toBe('FORBIDDEN');
     // A name alone proves nothing.
@@ -45,7 +54,7 @@ test.each(Object.entries(changes))(
 test('an open registry asks for no right, and has no groups', async () => {
   for (const [what, change] of Object.entries(changes)) {
     const { names } = await nameServerHarness();
-    await names.define({ name: '/mine/old', guaranteedMs: 0 });
+    await prepare(names, undefined);
     expect([what, await codeOf(change(names, undefined))]).toEqual([
       what,
       what === 'group' ? 'FORBIDDEN' : 'done',
@@ -55,7 +64,8 @@ test('an open registry asks for no right, and has no groups', async () => {
 
 test('a refused change does not show whether its names exist', async () => {
   const { names, enrol } = await securedHarness();
-  for (const name of ['/mine/a', '/mine/old', '/mine/i', '/mine/g'])
+  await prepare(names, operator);
+  for (const name of ['/mine/a', '/mine/i', '/mine/g'])
     await names.define({ name, guaranteedMs: 0 }, operator);
   const { names: empty, enrol: enrolThere } = await securedHarness();
   const stranger = await enrol('/people/ann', pin(1));
@@ -64,6 +74,16 @@ test('a refused change does not show whether its names exist', async () => {
     promise.then(String, (error: unknown) => `${JSON.stringify(error)} ${(error as Error).message}`);
   for (const change of Object.values(changes))
     expect(await messageOf(change(names, stranger))).toBe(await messageOf(change(empty, stranger)));
+});
+
+test('an import with prune removes only names that the caller may change', async () => {
+  const { names, enrol, allow } = await securedHarness();
+  const ann = await enrol('/people/ann', pin(1));
+  await allow('/people/ann', '/mine/**', 'write');
+  for (const name of ['/bank/ledger', '/mine/old']) await names.define({ name, guaranteedMs: 0 }, operator);
+  const imported = names.importLines([{ kind: 'service', name: '/mine/i' }], ann, { prune: true });
+  expect((await imported).removed.map(({ name }) => name)).toEqual(['/mine/old']);
+  expect(names.resolve('/bank/ledger').kind).toBe('service');
 });
 
 test('a change through a link needs the right on the name behind the link', async () => {
