@@ -45,7 +45,7 @@ const callFacts: fc.Arbitrary<CallFacts> = fc
     hasAlternative: fc.boolean(),
     hasBudget: fc.boolean(),
     leftMs: fc.oneof(fc.double({ min: 0, max: 20, noNaN: true }), fc.integer({ min: 0, max: 10_000 })),
-    deferred: fc.constantFrom('none', 'retryable', 'final'),
+    deferred: fc.constantFrom('none', 'retryable', 'final', 'error'),
     isStreaming: fc.boolean(),
     readsWholeBody: fc.boolean(),
   })

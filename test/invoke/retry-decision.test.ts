@@ -425,6 +425,12 @@ describe('the delay of the hedging policy has passed', () => {
       hedge,
       'wait',
     ],
+    [
+      'with three in flight a late joined attempt is replaced',
+      racing(sent(1), late(2), sent(3)),
+      hedge,
+      'join for 2',
+    ],
   ]);
 });
 
@@ -631,6 +637,18 @@ describe('a safe or idempotent call is answered', () => {
       'defer, send after 500',
     ],
     ['429 without Retry-After is the response', get, answers(sent(1), 429), 'settle response'],
+    [
+      '429 of the first attempt is deferred while a joined one runs',
+      racing(late(1), sent(2)),
+      answers(late(1), 429, { retryAfterMs: 500 }),
+      'defer, wait',
+    ],
+    [
+      '429 of a joined attempt is deferred while the first runs, and one more attempt joins the late one at once',
+      racing(late(1), sent(2)),
+      answers(sent(2), 429, { retryAfterMs: 500 }),
+      'defer, join',
+    ],
     [
       '503 without budget is the response',
       { ...get, hasBudget: false },
@@ -863,6 +881,12 @@ describe('an attempt fails', () => {
       'settle deferred',
     ],
     [
+      'the last attempt fails and the deferred error of an invalid response ends the call',
+      { ...get, deferred: 'error' },
+      fails(sent(1)),
+      'settle deferred',
+    ],
+    [
       'a deferred 503 does not end the call: another attempt follows',
       { ...get, deferred: 'retryable' },
       fails(sent(1)),
@@ -948,6 +972,18 @@ describe('an attempt fails', () => {
       'settle deferred',
     ],
     [
+      'a response of the last attempt that cannot be parsed gives way to a deferred 503',
+      { ...get, deferred: 'retryable' },
+      fails(sent(1), 'invalid-response'),
+      'settle deferred',
+    ],
+    [
+      'a second response that cannot be parsed leaves the call with the error of the first',
+      { ...get, deferred: 'error' },
+      fails(sent(1), 'invalid-response'),
+      'settle deferred',
+    ],
+    [
       "a response to a 'once' call that cannot be parsed ends the call",
       post,
       fails(sent(1), 'invalid-response'),
@@ -985,6 +1021,12 @@ describe('the endpoint has executed nothing, because it refused the ticket', () 
       'defer, wait',
     ],
     [
+      'beside late attempts only, one more attempt joins',
+      racing(late(1), sent(2)),
+      answers(sent(2), 401, { execution, canRenewTicket: true }),
+      'defer, join',
+    ],
+    [
       'a second refusal is the response',
       { ...get, attemptCount: 2, inFlight: [sent(2)], deferred: 'retryable' },
       answers(sent(2), 401, { execution }),
@@ -1010,6 +1052,12 @@ describe('the deadline passes', () => {
     ['without a deferred response the call ends with DEADLINE_EXCEEDED', get, deadline, 'settle deadline'],
     ['a deferred 503 is delivered', { ...get, deferred: 'retryable' }, deadline, 'settle deferred'],
     ['a deferred 404 is delivered', { ...get, deferred: 'final' }, deadline, 'settle deferred'],
+    [
+      'the deferred error of an invalid response ends the call',
+      { ...get, deferred: 'error' },
+      deadline,
+      'settle deferred',
+    ],
     ["a 'once' call ends with DEADLINE_EXCEEDED", post, deadline, 'settle deadline'],
   ]);
 });

@@ -14,7 +14,7 @@ const cases: readonly (readonly [what: string, bind: BindOptions, request: Parti
   ['a once call', {}, { method: 'POST', body: 'order' }],
 ];
 
-test.each(cases)(
+test.each([...cases, ['a GET', {}, {}] as const])(
   'the first endpoint connects late and gets the request: %s',
   async (_what, bind, request) => {
     const world = joinWorld(3, () => ({ body: '{}' }), bind, { autoAdvance: false });

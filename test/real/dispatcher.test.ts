@@ -10,28 +10,40 @@ import type { Dispatcher } from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { WebSocketServer } from 'ws';
 import { createClerk, isClerkError } from 'binding-clerk';
+import { seededRandom } from '../../src/testing/seeded-random.js';
 import { testClerk } from './test-clerk.js';
 import { rawPeer } from './raw-peer.js';
 import { bodyOf, unusedAddress, webServer } from './web-server.js';
 
 const origin = 'http://orders.shop.clerk';
 
-/** A server that echoes request bodies, and all bytes after an upgrade. */
-async function echo() {
+/**
+ * A server that echoes request bodies, and all bytes after an upgrade.
+ * @param delays - of responses and upgrades, in ms
+ */
+async function echo(delays: { readonly responseMs?: number; readonly upgradeMs?: () => number } = {}) {
+  const { responseMs = 0, upgradeMs = () => 0 } = delays;
   const server = await webServer(
     (request, response) =>
-      void bodyOf(request).then((body) => response.end(body.length > 0 ? body : '{"ok":true}')),
+      void bodyOf(request)
+        .then((body) => (responseMs === 0 ? body : sleep(responseMs, body)))
+        .then((body) => response.end(body.length > 0 ? body : '{"ok":true}')),
   );
   const onUpgrade = (request: IncomingMessage, socket: Socket): void => {
     socket.on('error', () => undefined);
     if (request.url === '/never') return;
     upgraded.push(String(request.headers.host));
-    socket.write(
-      request.method === 'CONNECT'
-        ? 'HTTP/1.1 200 OK\r\n\r\n'
-        : 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n',
-    );
-    socket.pipe(socket);
+    const accept = (): void => {
+      socket.write(
+        request.method === 'CONNECT'
+          ? 'HTTP/1.1 200 OK\r\n\r\n'
+          : 'HTTP/1.1 101 Switching Protocols\r\nconnection: upgrade\r\nupgrade: echo\r\n\r\n',
+      );
+      socket.pipe(socket);
+    };
+    const delayMs = upgradeMs();
+    if (delayMs === 0) accept();
+    else void sleep(delayMs).then(accept);
   };
   const upgraded: string[] = [];
   server.server.on('upgrade', onUpgrade).on('connect', onUpgrade);
@@ -175,6 +187,35 @@ describe('upgrades', () => {
     socket.destroy();
     await once(socket, 'close');
     expect(pending()).toBe(0);
+  });
+
+  test('200 held sockets spread evenly over two endpoints, although one has answered twice as slowly and some upgrades take long', async () => {
+    const random = seededRandom(11);
+    const upgradeMs = (): number => (random() < 0.1 ? 20 + 80 * random() : 0);
+    const servers = await Promise.all([
+      echo({ responseMs: 30, upgradeMs }),
+      echo({ responseMs: 60, upgradeMs }),
+    ]);
+    const clerk = createClerk({ registry: { '/shop/orders': servers.map(({ address }) => address) } });
+    onTestFinished(() => clerk.destroy());
+    const orders = clerk.bind('/shop/orders');
+    // On a busy machine, an upgrade that is late makes its endpoint suspect.
+    const attemptTimeoutMs = 5_000;
+    // The second call goes to the endpoint whose latency is unknown.
+    for (let i = 0; i < 2; i++) await orders.json('/orders', { attemptTimeoutMs });
+    expect(servers.map(({ requests }) => requests.length)).toEqual([1, 1]);
+
+    const upgrade = {
+      origin,
+      path: '/live',
+      protocol: 'echo',
+      attemptTimeoutMs,
+    } as Dispatcher.UpgradeOptions;
+    for (let i = 0; i < 200; i++) await clerk.dispatcher.upgrade(upgrade);
+
+    const counts = servers.map(({ upgraded }) => upgraded.length);
+    expect(counts[0]! + counts[1]!).toBe(200);
+    for (const count of counts) expect(Math.abs(count - 100), String(counts)).toBeLessThanOrEqual(10);
   });
 
   test('a handshake without response ends at the deadline', async () => {

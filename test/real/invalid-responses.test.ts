@@ -4,7 +4,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { authority } from './certificates.js';
 import { clerkErrorOf } from './clerk-error-of.js';
-import { probeUserAgent } from './raw-peer.js';
+import { probeUserAgent, rawPeer } from './raw-peer.js';
 import { testClerk } from './test-clerk.js';
 
 const ok = 'HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}';
@@ -51,7 +51,11 @@ async function textServer(texts: Readonly<Record<string, string>>) {
 /** Endpoints that respond so, a clerk, and what the clerk reported about them. */
 async function setUp(texts: Readonly<Record<string, string>>) {
   const servers = await Promise.all([textServer(texts), textServer(texts)]);
-  const caller = testClerk(servers.map(({ address }) => address));
+  const caller = testClerk(
+    servers.map(({ address }) => address),
+    {},
+    { attemptTimeoutMs: 5_000 },
+  );
   const trouble: string[] = [];
   caller.clerk.on('ejected', ({ reason }) => trouble.push(`ejected: ${reason}`));
   caller.clerk.on('suspect', ({ reason }) => trouble.push(`suspect: ${reason}`));
@@ -101,6 +105,30 @@ test('half of the calls get invalid responses: the other half succeeds, and no e
   expect(results).toEqual(results.map((_, i) => (i % 2 === 0 ? 'RESPONSE_INVALID' : 'ok')));
   expect(paths()).toHaveLength(100);
   expect(trouble).toEqual([]);
+});
+
+test('a hedge gets an invalid response, then the first attempt is reset: one error, and no third request', async () => {
+  const [silent, garbage, spare] = [
+    await rawPeer('no-response'),
+    await rawPeer('garbage'),
+    await rawPeer('respond'),
+  ];
+  const { clerk, orders, outcomes } = testClerk(
+    [silent, garbage, spare].map(({ address }) => address),
+    {},
+    { hedge: { afterMs: 20, budgetRatio: 1 }, attemptTimeoutMs: 5_000 },
+  );
+  clerk.on('attempt', ({ outcome }) => {
+    if (outcome.code !== 'ECONNRESET') void silent.refuse();
+  });
+
+  const error = await clerkErrorOf(orders.json('/orders'));
+  expect(error.code).toBe('RESPONSE_INVALID');
+  expect(outcomes.map(({ stage, verdict }) => [stage, verdict])).toEqual([
+    ['sent', 'ignored'],
+    ['sent', 'failure'],
+  ]);
+  expect([silent, garbage, spare].map(({ executed }) => executed.length)).toEqual([1, 1, 0]);
 });
 
 /** An HTTP/2 frame. */
