@@ -124,7 +124,7 @@ const context = new Context({ quick: values.quick, seed: Number(values.seed), su
 const startedAt = performance.now();
 const [loadBefore] = loadavg();
 const seconds = () => (performance.now() - startedAt) / 1_000;
-const limitSeconds = values.quick ? 1_080 : 3_600;
+const limitSeconds = values.quick ? 1_800 : 7_200;
 const timeLimit = new Promise((_, reject) => {
   setTimeout(
     () => reject(new Error(`The run must end within ${limitSeconds} s`)),

@@ -16,7 +16,7 @@ handleTasks({
     const [{ pinnedDial }, { SessionCache }, { systemClock: clock }, { systemKeys: keys }, { parseAddress }] =
       await Promise.all(
         [
-          'transport/pinned-dial',
+          'transport/pinned-tls',
           'transport/session-cache',
           'runtime/system-clock',
           'runtime/system-keys',
