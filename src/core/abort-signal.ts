@@ -13,7 +13,7 @@ export function isAbortSignal(value: unknown): value is AbortSignal {
   );
 }
 
-/** Reads `aborted` again: TypeScript assumes that the field keeps its value during an `await`. */
+/** Reads `aborted` in a function, because TypeScript assumes that a checked field is unchanged after an `await`. */
 export function isAborted(signal: AbortSignal): boolean {
   return signal.aborted;
 }

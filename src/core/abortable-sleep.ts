@@ -1,7 +1,7 @@
 import type { Clock } from './clock.js';
 
 /**
- * Resolves after the delay, or as soon as the signal aborts. Leaves no listener and no timer.
+ * Resolves after the delay, or as soon as the signal aborts. Leaves neither a listener nor a timer behind.
  *
  * @param ref - whether the delay keeps the process alive
  */

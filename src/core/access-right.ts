@@ -32,7 +32,7 @@ export function isAccessRight(value: unknown): value is AccessRight {
   return typeof value === 'string' && Object.hasOwn(includedIn, value);
 }
 
-/** Returns the right itself if it is given, otherwise a given right that includes it. */
+/** Returns `right` if it is in `given`; otherwise a right in `given` that includes `right`; undefined without one. */
 export function includingRight(given: readonly AccessRight[], right: AccessRight): AccessRight | undefined {
   return includedIn[right].find((including) => given.includes(including));
 }
@@ -54,7 +54,7 @@ export function parseRights(value: unknown): readonly AccessRight[] {
   if (rights.length === 0 || unknown.length > 0)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `Rights must be a list of ${accessRights.join(', ')}; got ${rights.length === 0 ? 'an empty list' : describeValue(unknown[0])}`,
+      `Rights must be one or more of ${accessRights.join(', ')}; got ${rights.length === 0 ? 'an empty list' : describeValue(unknown[0])}`,
     );
   return Object.freeze(accessRights.filter((right) => rights.includes(right)));
 }

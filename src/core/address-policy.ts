@@ -116,7 +116,7 @@ function contains(list: BlockList, ip: string): boolean {
 }
 
 /**
- * Returns an IP address, followed by the IPv4 address that it contains, as in `::ffff:10.0.0.1`. Empty for a host name.
+ * Returns an IP address, then the IPv4 address that it embeds, as `::ffff:10.0.0.1` does. Empty for a host name.
  */
 function ipForms(text: string): readonly string[] {
   const [ip = ''] = text.split('%');
@@ -145,7 +145,7 @@ function embeddedAt([a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0]: readonly 
 }
 
 function groupsOf(ip: string): readonly number[] {
-  // The URL class writes all groups in hexadecimal.
+  // The URL class writes all groups in hexadecimal, even those of an embedded IPv4 address.
   const text = new URL(`http://[${ip}]`).hostname.slice(1, -1);
   const [head = '', tail] = text.split('::');
   const numbers = (part: string): number[] =>

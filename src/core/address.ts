@@ -1,5 +1,5 @@
 import { domainToASCII, domainToUnicode } from 'node:url';
-import { quote } from './describe-value.js';
+import { describeValue, subjectOf } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
 /** An address as text: `http://10.0.0.7:3001`, `https://…`, `tcp://host:port`, `unix:/path` or `unix+https:/path`. */
@@ -29,7 +29,8 @@ const grammar =
  */
 export function parseAddress(input: unknown): Address {
   const text = input instanceof URL ? input.href : input;
-  if (typeof text !== 'string') throw addressError(text, 'must be a string or a URL');
+  if (typeof text !== 'string')
+    throw addressError(text, `must be a string or a URL; got ${describeValue(text)}`);
   const [, tls, socketPath] = /^unix(\+https)?:(.*)$/s.exec(text) ?? [];
   if (socketPath !== undefined) {
     if (input instanceof URL && /[%?#]/.test(text))
@@ -41,13 +42,13 @@ export function parseAddress(input: unknown): Address {
   if (!match)
     throw addressError(
       text,
-      'must have the form http(s)://host:port, tcp://host:port, unix:/path or unix+https:/path, without path, query or user',
+      'must have the form http(s)://host:port or tcp://host:port, without path, query or user, or the form unix:/path or unix+https:/path',
     );
   const [, protocol, host, digits] = match as unknown as [string, 'http' | 'https' | 'tcp', string, string?];
   const url = URL.canParse(`http://${host}`) ? new URL(`http://${host}`) : undefined;
   const isSame = host.startsWith('[') || url?.hostname === host.toLowerCase();
   if (url === undefined || !isSame || !isEncoded(host) || host.includes('..') || host.length > 253)
-    throw addressError(text, 'must have a host name or a complete IP address');
+    throw addressError(text, 'must have a valid host name, or a complete IP address without leading zeros');
   if (digits === undefined && protocol === 'tcp') throw addressError(text, 'must have a port');
   const port = Number(digits ?? (protocol === 'https' ? 443 : 80));
   if (port < 1 || port > 65_535 || digits?.startsWith('0') === true)
@@ -104,8 +105,8 @@ function checkSocketPath(text: string, path: string): void {
   if (Buffer.byteLength(path) > 107) throw addressError(text, 'must have a socket path of at most 107 bytes');
 }
 
-/** Omits the user name and password of an address. @see [C8.4](../../docs/guarantees.md#c8-4) */
+/** The message omits the user name and password of the address. @see [C8.4](../../docs/guarantees.md#c8-4) */
 function addressError(text: unknown, problem: string): ClerkError {
   const safe = typeof text === 'string' ? text.replace(/\/\/[^/?#]*@/, '//…@') : text;
-  return new ClerkError('CONFIG_INVALID', `Address ${quote(safe)} ${problem}`);
+  return new ClerkError('CONFIG_INVALID', `${subjectOf('Address', safe)} ${problem}`);
 }

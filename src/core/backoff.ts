@@ -1,4 +1,4 @@
-/** Waits between tries, in ms. The bound of the wait doubles with each failure in a row, up to `maxMs`. */
+/** Waiting times between tries, in ms. The bound of the wait doubles with each failure in a row, up to `maxMs`. */
 export interface Backoff {
   /** Bound of the wait after the first failure. */
   readonly firstMs: number;

@@ -1,4 +1,4 @@
-/** Larger request bodies in memory are sent in pieces of this size, in bytes. */
+/** A request body in memory that is larger than this size, in bytes, is sent in pieces of this size. */
 export const pieceBytes = 64 * 1024;
 
 /** A UTF-16 code unit takes at most 3 bytes in UTF-8. */

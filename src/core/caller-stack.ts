@@ -1,6 +1,6 @@
 /**
- * Wraps `target` so that the stack of each rejection also shows the caller of the method. Wraps each returned object
- * that `isTraced` accepts in the same way. Use it only for debugging: each call captures a stack, which is slow.
+ * Wraps `target` so that the stack of each rejection also shows the caller of the method. Each returned object that
+ * `isTraced` accepts is wrapped too. Use it only for debugging: each call captures a stack, which is slow.
  */
 export function withCallerStacks<T extends object>(target: T, isTraced: (result: object) => boolean): T {
   const proxy: T = new Proxy(target, {

@@ -59,7 +59,7 @@ export interface ConnectedCandidate extends Candidate, EndpointChannels {
    * responses since. Retries then go to other endpoints.
    */
   readonly isOnProbation: boolean;
-  /** Whether its last failure response is newer than all its good responses. Retries prefer other endpoints. */
+  /** Whether the endpoint's last failure response is newer than its last good one. Retries prefer other endpoints. */
   readonly hasFailedLast: boolean;
   /**
    * Whether a failure response may be the fault of the endpoint, and not of the call. A repeatable call is then

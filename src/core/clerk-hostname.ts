@@ -30,7 +30,7 @@ export function nameFromHostname(hostname: string, port: string): string | undef
 
 /**
  * Returns the host name of a valid absolute name, for the `Host` header. `/#d7/orders` becomes `orders._d7.clerk`,
- * because a host name must not contain `#`. {@link nameFromHostname} rejects such a host.
+ * because a host name must not contain `#`. {@link nameFromHostname} rejects a host with `_`.
  */
 export function hostnameOf(name: string): string {
   return segmentsOf(name).toReversed().join('.').replace('#', '_') + domainSuffix;

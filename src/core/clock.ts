@@ -34,9 +34,9 @@ export interface Clock {
    */
   hostId(): string | undefined;
   /**
-   * IP addresses of this host that other hosts may reach, without brackets, read again by each call. Order: the
-   * interface with the default route, other interfaces, bridges of containers and virtual machines. Loopback and
-   * link-local IPv6 addresses are left out.
+   * IP addresses of this host that other hosts may reach, without brackets. Each call reads the interfaces again.
+   * Order: first the interface with the default route, then other interfaces, then bridges of containers and virtual
+   * machines. Loopback and link-local IPv6 addresses are left out.
    */
   hostAddresses(): readonly string[];
 }

@@ -34,14 +34,14 @@ export interface CredentialSource {
   current(): Promise<CheckedCredentials>;
   /** The last result of `current`; undefined before the first call. */
   readonly last: CheckedCredentials | undefined;
-  /** Returns a function that removes the listener. */
+  /** Calls the listener after each change of the credentials. Returns a function that removes the listener. */
   onChanged(listener: (next: CheckedCredentials, former: CheckedCredentials) => void): () => void;
 }
 
 export interface KeyTools {
   /**
    * Creates a key and its certificate. Default algorithm: Ed25519.
-   * @throws {@link ClerkError} `NAME_INVALID`
+   * @throws {@link ClerkError} `NAME_INVALID` when the name is invalid
    */
   create(name: string, algorithm?: KeyAlgorithm): CheckedCredentials;
   /**
@@ -55,11 +55,11 @@ export interface KeyTools {
    * @throws {@link ClerkError} `IDENTITY_INVALID` when the text is not a certificate
    */
   pinOf(certificate: string | Uint8Array): KeyPin;
-  /** Like `pinOf`, but returns undefined for a key that must not be enrolled. Never throws. */
+  /** Like `pinOf`, but returns undefined for a key that must not be enrolled, and for an invalid certificate. */
   enrollablePinOf(certificate: string | Uint8Array): KeyPin | undefined;
   pinOfKey(spki: Uint8Array): KeyPin;
   /** Returns the signature in base64url. */
   sign(credentials: Credentials, text: string): string;
-  /** Returns false for a key that must not be enrolled. Never throws. */
+  /** Whether the signature is valid. Returns false for a key that must not be enrolled. Never throws. */
   verify(spki: Uint8Array, text: string, signature: string): boolean;
 }

@@ -14,8 +14,8 @@ export interface DataFile {
 
 export interface DataFolder {
   /**
-   * Inode number of the lock file, then `@` and its time of creation if known. A copy of the folder has another
-   * identity.
+   * Inode number of the lock file, then `@` and the creation time of the lock file if known. A copy of the folder has
+   * another identity.
    */
   readonly identity?: string | undefined;
   /** Returns the names of all files and subfolders, except the lock file. */

@@ -1,7 +1,7 @@
 /**
- * Quotes a string for a message. Cuts it after 80 characters, and escapes characters that could control a terminal.
- * For any other value, returns `null` or the type of the value. @see [A2](../../docs/guarantees.md#a2),
- * [A26](../../docs/guarantees.md#a26)
+ * Quotes a string for a message. Cuts the string after 80 characters, and escapes characters that could control a
+ * terminal. For null, returns `null`. For any other value, returns the type of the value, such as `number`. @see
+ * [A2](../../docs/guarantees.md#a2), [A26](../../docs/guarantees.md#a26)
  */
 export function quote(value: unknown): string {
   if (typeof value !== 'string') return value === null ? 'null' : typeof value;
@@ -17,4 +17,9 @@ export function describeValue(value: unknown): string {
   if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return String(value);
   if (typeof value === 'string') return quote(value);
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
+}
+
+/** Returns the subject of a message: `what` and the quoted text, such as `Name '/Shop'`; only `what` without a text. */
+export function subjectOf(what: string, text: unknown): string {
+  return typeof text === 'string' ? `${what} ${quote(text)}` : what;
 }

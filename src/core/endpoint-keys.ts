@@ -3,7 +3,7 @@ import { ClerkError } from './errors.js';
 import { isPin, type KeyPin } from './key-pin.js';
 
 const noKeys: readonly KeyPin[] = Object.freeze([]);
-/** A certificate with a key of an allowed kind has less than 1 KiB. */
+/** A certificate with a key of an allowed algorithm has less than 1 KiB, so this limit rejects none of them. */
 const maxCertLength = 16_384;
 
 /**

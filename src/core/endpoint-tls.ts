@@ -1,6 +1,6 @@
 /**
- * Options of `tls.connect` for a connection to one endpoint. Add the host and port, or the path. The connection fails
- * unless the endpoint proves its key. Must not be changed, except that ALPN protocols may be added.
+ * Options of `tls.connect` for a connection to one endpoint. The caller adds `host` and `port`, or `path`. The
+ * connection fails unless the endpoint proves its key. Must not be changed, except that ALPN protocols may be added.
  */
 export interface EndpointTls {
   /** Certificate of the endpoint, in PEM. */
@@ -15,7 +15,7 @@ export interface EndpointTls {
   readonly servername: '';
   /** Always true: the connection fails unless the endpoint proves the key of `ca`. */
   readonly rejectUnauthorized: true;
-  /** Returns an error if the certificate has another key. */
+  /** Returns an error if the certificate of the peer has another key than `ca`. */
   readonly checkServerIdentity: (
     hostname: string,
     certificate: { readonly raw: Uint8Array },

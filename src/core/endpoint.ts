@@ -31,8 +31,8 @@ export interface Endpoint {
   readonly weight: number;
   /**
    * The {@link Endpoint.addresses} that the service found on its network interfaces. Several hosts may have the same
-   * address, such as that of a container bridge. A client on another host therefore skips such an address if its own
-   * host has the address too.
+   * address, such as that of a container bridge. A client on another host therefore skips an enumerated address if its
+   * own host has the same address.
    */
   readonly enumeratedAddresses: readonly AddressString[];
   /**
@@ -143,7 +143,7 @@ const knownKeys = new Set([
  *
  * @param where - name of the service, for error messages
  * @returns the endpoint, frozen
- * @throws {@link ClerkError} `CONFIG_INVALID` when a value is missing or out of range, or a key is unknown.
+ * @throws {@link ClerkError} `CONFIG_INVALID` when a value is missing or out of range, or a field is unknown.
  */
 export function toEndpoint(input: unknown, where: string): Endpoint {
   const init: unknown = typeof input === 'string' || input instanceof URL ? { address: input } : input;
@@ -156,7 +156,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
     if (!knownKeys.has(key))
       throw endpointError(
         where,
-        `must not have the key ${quote(key)}; known keys are ${[...knownKeys].join(', ')}`,
+        `has the unknown field ${quote(key)}; known fields are ${[...knownKeys].join(', ')}`,
       );
   }
   const parsed = parseAddresses(init, where);
@@ -227,7 +227,7 @@ export function toEndpoint(input: unknown, where: string): Endpoint {
 
 function parseAddresses({ address, addresses }: Record<string, unknown>, where: string): Address[] {
   if (address !== undefined && addresses !== undefined)
-    throw endpointError(where, "must have 'address' or 'addresses'; got both");
+    throw endpointError(where, "must have either 'address' or 'addresses'; got both");
   const list: unknown = addresses ?? (address === undefined ? undefined : [address]);
   if (!Array.isArray(list) || list.length === 0 || list.length > 16)
     throw endpointError(where, "must have 'address', or 'addresses' with 1 to 16 entries");
@@ -252,7 +252,7 @@ function checkEnumerated(
   check(
     Array.isArray(value) && value.every((text) => texts.includes(text as string)),
     where,
-    'enumeratedAddresses that are all in its addresses',
+    'enumeratedAddresses that are all among its addresses',
     value,
   );
   return Object.freeze([...(value as string[])]);

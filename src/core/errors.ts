@@ -15,15 +15,15 @@ import type { Outcome } from './outcome.js';
  * - `DEADLINE_EXCEEDED` the deadline of the call passed
  * - `ABORTED` the program aborted the call; the error has the name `AbortError`, and the reason of the signal as cause
  * - `OUTCOME_UNKNOWN` the request was sent, no response was received, and a retry is not allowed
- * - `BUDGET_EXHAUSTED` the retry budget of the service is used up, or the inbound request is itself a retry
+ * - `BUDGET_EXHAUSTED` the retry budget of the service is used up, or the call serves a request that is itself a retry
  * - `BODY_TOO_LARGE` a request or response body exceeds the size limit
  * - `BODY_INVALID` `json` received a body that is neither empty nor valid JSON
  * - `RESPONSE_INVALID` the endpoint sent a response that breaks the rules of HTTP; not retried
  * - `BAD_STATUS` `json`, `text` or `bytes` received a status ≥ 400
  * - `FACTORY_FAILED` the factory of the program failed
  * - `START_FAILED` a launcher could not start the service
- * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized. With `json`, `text` and `bytes`, also: the service
- *   refused the ticket of the call, and did not run the call
+ * - `TICKET_REFUSED`, `FORBIDDEN` the caller is not authorized. If a service refused the ticket of a call of `json`,
+ *   `text` or `bytes`, the service did not run the call
  * - `IDENTITY_INVALID` the identity of the program is missing, unusable or not enrolled
  * - `ENDPOINT_UNPROVEN` the peer did not prove that it has the registered key; no byte of the request was sent
  * - `CHANGE_TOO_EARLY` the registry still guarantees the present state of the entry; retry after `remainingMs`
@@ -82,7 +82,7 @@ export interface ClerkErrorDetails {
   readonly bodyText?: string;
   /**
    * Time until a retry can succeed, in ms. Only with `CHANGE_TOO_EARLY`, `FORBIDDEN`, `LIMIT_EXCEEDED` and
-   * `START_FAILED`, and with `REGISTRY_UNREACHABLE` of a registry whose store cannot be written.
+   * `START_FAILED`, and with `REGISTRY_UNREACHABLE` when the store of the registry cannot be written.
    */
   readonly remainingMs?: number;
   /** Id of a call that may have run. A service that uses `atMostOnce` has recorded the call under this id. */
@@ -146,8 +146,8 @@ export class ClerkError extends Error {
 const maxCauses = 8;
 
 /**
- * Returns the fields of an error as an object, because `JSON.stringify` turns an `Error` into `{}`. Converts the errors
- * within these fields in the same way, down to `depth` levels.
+ * Returns the fields of an error as an object, because `JSON.stringify` turns an `Error` into `{}`. The errors within
+ * these fields become objects too, down to `depth` levels.
  */
 function describeError(value: unknown, depth: number): unknown {
   if (!(value instanceof Error)) return value;

@@ -1,6 +1,6 @@
 /** Control and format characters, line and paragraph separators, and lone surrogates. */
 const unsafeCharacters = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu;
-/** A cheaper test: true for every text with an unsafe character, and for some other texts. */
+/** A faster test than `unsafeCharacters`: matches every text with an unsafe character, and some other texts. */
 const mayBeUnsafe = /[^\x20-\x7e]/;
 
 /**

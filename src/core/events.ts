@@ -61,7 +61,7 @@ export interface ClerkEventMap {
     readonly name: string;
     /** Instance id of the endpoint. */
     readonly endpoint: string;
-    /** `refused`, `reset` or `timeout`: the endpoint is unreachable. `failures`: too many of its responses are failures. */
+    /** `refused`, `reset` or `timeout`: unreachable. `failures`: too many failure responses of the endpoint. */
     readonly reason: string;
   };
   /** An ejected endpoint gets calls again: the endpoint has responded, or the time of the ejection has ended. */

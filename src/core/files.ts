@@ -11,7 +11,7 @@ export interface PrivateFiles {
   /**
    * Replaces a file atomically. Only the user of this process can read the new file.
    *
-   * @param expected - the present text; a file with another text is not replaced, and the promise is rejected
+   * @param expected - the text that the file must have; otherwise the file is kept, and the promise is rejected
    */
   replace(path: string, text: string, expected?: string): Promise<void>;
 }

@@ -4,8 +4,8 @@ import { ClerkError, errorMessage } from './errors.js';
 import type { Policy, PolicyFunction } from './policy.js';
 
 /**
- * A policy that calls `pick` for every pick. A pick throws {@link ClerkError} `CONFIG_INVALID` when the function throws,
- * or returns anything but a candidate or undefined.
+ * A policy that calls `pick` for every pick. A pick throws {@link ClerkError} `CONFIG_INVALID` when the function
+ * throws, or returns anything but a candidate or undefined.
  */
 export function functionPolicy(pick: PolicyFunction): Policy {
   const name = pick.name === '' ? 'function' : pick.name;

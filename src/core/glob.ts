@@ -2,7 +2,7 @@
  * Globs are matched without a RegExp, because the run time of a RegExp can grow exponentially. A match reads each
  * segment of a name at most once for each segment of the glob.
  */
-import { quote } from './describe-value.js';
+import { subjectOf } from './describe-value.js';
 import { ClerkError } from './errors.js';
 import { pathError, segmentError, segmentsOf } from './name.js';
 
@@ -30,7 +30,7 @@ export interface Glob {
  */
 export function parseGlob(text: unknown): Glob {
   const problem = pathError(text, globSegmentError) ?? wildcardError(text as string);
-  if (problem !== undefined) throw new ClerkError('NAME_INVALID', `Glob ${quote(text)} ${problem}`);
+  if (problem !== undefined) throw new ClerkError('NAME_INVALID', `${subjectOf('Glob', text)} ${problem}`);
   const glob = text as string;
   return Object.freeze({
     text: glob,
@@ -72,8 +72,8 @@ export function matches(glob: Glob, name: string): boolean {
 }
 
 /**
- * Returns the globs that match, together, every name below `prefix` that `glob` matches, without the prefix. Empty if
- * `glob` matches no name below the prefix.
+ * Returns globs for the part of a name after `prefix`. Together, they match this part of every name below `prefix` that
+ * `glob` matches. Empty if `glob` matches no name below `prefix`.
  *
  * @param prefix - an absolute name
  */

@@ -5,10 +5,10 @@ import type { Load } from './load-report.js';
  * What a failed attempt shows about its endpoint. A failure that the caller caused, or a response that cannot be
  * parsed, is not evidence.
  *
- * - `refused` no connection could be established: ejects the endpoint at once
+ * - `refused` the attempt to connect failed, or the endpoint did not prove its key: ejects the endpoint at once
  * - `reset` the connection was closed before a response: makes the endpoint suspect
- * - `connect-timeout` no connection was established in time: makes the endpoint suspect, unless it has answered
- * something since the start of the attempt
+ * - `connect-timeout` no connection was established in time: makes the endpoint suspect, unless the endpoint has
+ * answered something since the start of the attempt
  * - `status` the response reports a failure: too many such responses eject the endpoint
  * - `failure` the program reports a failure: counts as `status` does, but does not show that the endpoint is alive
  * - `repeated` the same call has already failed at another endpoint: does not count, because the call may be the
@@ -59,8 +59,8 @@ export interface Health {
    */
   attemptFailed(candidate: ConnectedCandidate, evidence: Evidence, startedAt: number, now: number): void;
   /**
-   * Called when a call ends with failure responses of several endpoints. The call is then probably the cause, so the
-   * first response does not count against its endpoint either.
+   * Called when a call ends with failure responses of several endpoints. The call is then probably the cause. The first
+   * response therefore does not count against its endpoint, and the later ones are `repeated`.
    *
    * @param endpoints - ids of these endpoints, in order; at least two
    * @param startedAt - when the call started

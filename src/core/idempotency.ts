@@ -10,7 +10,7 @@ export type CallKind = 'safe' | 'idempotent' | 'once';
 export const callKinds: readonly CallKind[] = ['safe', 'idempotent', 'once'];
 
 /**
- * Returns the default kind of an HTTP method. `method` must be in upper case.
+ * Returns the default kind of an HTTP method in upper case: `once` even for PUT and DELETE, see {@link CallKind}.
  * @see https://www.rfc-editor.org/rfc/rfc9110#section-9.2.1
  */
 export function kindOfMethod(method: string): CallKind {

@@ -12,8 +12,8 @@ export interface IdentityTlsOptions {
   /** Always true: the server asks each client for its key. */
   readonly requestCert: true;
   /**
-   * Always false: no certificate authority signs the keys. `authenticate` compares the key of the client with its
-   * ticket.
+   * Always false: no certificate authority signs the keys. `authenticate` compares the key of the client with the key
+   * in the client's ticket.
    */
   readonly rejectUnauthorized: false;
   /** Time for which a TLS session can be resumed, in s. */
@@ -29,18 +29,18 @@ export interface Identity extends CredentialSource {
   /** Pins of the registry keys; empty when unknown. */
   readonly registryKeys: readonly KeyPin[];
   /**
-   * Replaces the registry keys in the identity file with the keys that a registry has announced. The registry must have
-   * proved one of its keys on that connection. The call is ignored if `keys` contains no known key. Never throws.
+   * Replaces the registry keys in the identity file with keys that a registry has announced. On the same connection,
+   * the registry must have proved one of its keys. Ignored if `keys` contains no known key. Never throws.
    */
   learnRegistryKeys(keys: readonly KeyPin[]): void;
   /**
-   * Options for a server of `node:https` or `node:http2`, with the present key. `advertise` replaces the key of its
+   * Options for a server of `node:https` or `node:http2`, with the present key. `advertise` replaces the key of the
    * server when the identity changes.
    */
   tls(): IdentityTlsOptions;
   /**
    * Replaces the key. The old key enrols the new key at the registry, and stays valid for 330 s. After a crash, the
-   * next call continues the rotation.
+   * next call of `rotate` continues the rotation.
    *
    * @throws {@link ClerkError} `IDENTITY_INVALID` when the program provides the credentials itself, the registry is
    * unknown, or the registry refuses the key

@@ -20,7 +20,7 @@ export function parsePin(text: unknown, what = 'Registry key'): KeyPin {
     `${what} must be 'sha256/' and 43 characters of base64url; got ${describePin(text)}; ${
       isStandardBase64
         ? "write '-' for '+', '_' for '/', and no '=' at the end"
-        : 'copy the key that clerk init and clerk serve print'
+        : 'copy a registry key from the output of clerk serve, or the key of a principal from clerk identity ls'
     }`,
   );
 }
@@ -31,7 +31,7 @@ export function parsePin(text: unknown, what = 'Registry key'): KeyPin {
  */
 function describePin(text: unknown): string {
   if (typeof text !== 'string' || text.startsWith(prefix)) return describeValue(text);
-  return `${String(text.length)} characters without 'sha256/'`;
+  return `a text of ${String(text.length)} characters that does not begin with 'sha256/'`;
 }
 
 export function isPin(value: unknown): value is KeyPin {

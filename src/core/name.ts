@@ -1,5 +1,5 @@
 /** Names: absolute paths such as `/shop/orders`. Each name has one spelling: an invalid name is never corrected. */
-import { quote } from './describe-value.js';
+import { describeValue, quote, subjectOf } from './describe-value.js';
 import { ClerkError } from './errors.js';
 
 /**
@@ -21,7 +21,7 @@ const maxSegmentLength = 63;
  */
 export function parseName(text: unknown, what = 'Name'): string {
   const problem = pathError(text, segmentError);
-  if (problem !== undefined) throw new ClerkError('NAME_INVALID', `${what} ${quote(text)} ${problem}`);
+  if (problem !== undefined) throw new ClerkError('NAME_INVALID', `${subjectOf(what, text)} ${problem}`);
   return text as string;
 }
 
@@ -75,7 +75,7 @@ const slash = 47;
 export type SegmentCheck = (segment: string, index: number) => string | undefined;
 
 export function pathError(text: unknown, checkSegment: SegmentCheck): string | undefined {
-  if (typeof text !== 'string') return "must be a string such as '/shop/orders'";
+  if (typeof text !== 'string') return `must be a string such as '/shop/orders'; got ${describeValue(text)}`;
   if (text === '') return "must not be empty; write a name such as '/shop/orders'";
   if (!text.startsWith('/')) return "must begin with '/'; write the absolute name";
   if (text.length > maxNameBytes) return `must have at most ${maxNameBytes} characters; got ${text.length}`;

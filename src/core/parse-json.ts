@@ -6,11 +6,11 @@ export const maxJsonDepth = 64;
 const freeLength = 4_096;
 
 /**
- * Parses JSON of another program. Rejects deep nesting before `JSON.parse`, which would be slow. Deep nesting would
- * also overflow the stack of recursive code.
+ * Parses JSON of another program. Rejects deep nesting before `JSON.parse`, which is slow at a large depth. Deep
+ * nesting would also overflow the stack of recursive code.
  *
- * @throws SyntaxError when the text is not JSON, or has more than {@link maxJsonDepth} levels of objects and lists; its
- * message has no control characters
+ * @throws SyntaxError when the text is not JSON, or has more than {@link maxJsonDepth} levels of objects and lists. The
+ * message of the error has no control characters.
  * @see [A4](../../docs/guarantees.md#a4)
  */
 export function parseJson(text: string): unknown {

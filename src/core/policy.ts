@@ -22,8 +22,8 @@ export interface PickerInput {
   /**
    * Candidates that may be picked, in a stable order. Four conditions filter the candidates in turn: the status is
    * `open`, the endpoint is not suspect, the state is `up`, the weight is above 0. A condition that would leave no
-   * candidate is skipped. Without `allowsTrial`, a picker is also prepared with an ejected endpoint that waits for a
-   * probe.
+   * candidate is skipped. For a policy without `allowsTrial`, `prepare` is called even with an ejected endpoint that
+   * waits for a probe.
    */
   readonly candidates: readonly Candidate[];
   /** All candidates whose version matches the version range of the binding, including ejected candidates. */
@@ -31,7 +31,7 @@ export interface PickerInput {
   /** Location of this client. */
   readonly locality: Locality;
   /**
-   * Returns the given candidates that this client uses, in the same order. Undefined if this client uses all
+   * Returns those of the given candidates that this client uses, in the same order. Undefined if this client uses all
    * candidates. May be called only during `prepare`. A policy that picks by key or by order must not call `subset`.
    */
   readonly subset?: (candidates: readonly Candidate[]) => readonly Candidate[];

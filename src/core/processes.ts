@@ -10,7 +10,7 @@ export interface SpawnOptions {
   readonly cwd: string;
   /** Default: user and group of this process. */
   readonly user?: { readonly uid: number; readonly gid: number };
-  /** The standard input of the program ends after this text. */
+  /** Text that the program gets on its standard input, which ends after the text. */
   readonly stdin: string;
   /** New file for standard output and standard error, readable by its owner only. If undefined, both are discarded. */
   readonly logFile: string | undefined;
@@ -59,9 +59,9 @@ export type TerminationSignal = 'SIGTERM' | 'SIGKILL';
  * process group. Without `/proc`, no process is found by marker. Zombies count as ended.
  */
 export interface Processes {
-  /** Whether this process has the process id 1. Processes whose parent has ended then become its children. */
+  /** Whether this process has process id 1. If so, a process whose parent has ended becomes a child of this process. */
   readonly isInit: boolean;
-  /** Starts a program that outlives this process. Rejects when the program cannot be started. */
+  /** Starts a program that runs on after the end of this process. Rejects when the program cannot be started. */
   spawn(options: SpawnOptions): Promise<SpawnedProcess>;
   /** Returns a text that no other process has, not even a later process with the same pid; undefined when unknown. */
   identityOf(pid: number): string | undefined;

@@ -33,7 +33,7 @@ export interface ResolutionStep {
 export interface ScheduledChange {
   /** Name of the entry. */
   readonly name: string;
-  /** `replace`: another entry takes its place. `remove`: the entry is removed. */
+  /** `replace`: another entry replaces this entry. `remove`: the entry is removed. */
   readonly change: 'replace' | 'remove';
   /** Time until the change applies, in ms. */
   readonly appliesInMs: number;
@@ -93,7 +93,7 @@ export interface BoundResolution {
   readonly retries?: RetryOptions | false;
   /** The steps from the requested to the canonical name. Default: only the requested name. */
   readonly path?: readonly ResolutionStep[];
-  /** Changes of the entries on the path that are scheduled, which `explain()` of a binding shows. Default: none. */
+  /** Scheduled changes of the entries on the path, which `explain()` of a binding shows. Default: none. */
   readonly scheduled?: readonly ScheduledChange[];
   /** Whether {@link Registry.start} can start the service. Default false. */
   readonly startable?: boolean;
@@ -146,9 +146,9 @@ export interface ListEntry {
   readonly target?: string;
   /** Number of members of a group. */
   readonly members?: number;
-  /** The change or removal of the entry that is scheduled; absent when there is none. */
+  /** The scheduled replacement or removal of the entry; absent when there is none. */
   readonly scheduled?: {
-    /** `replace`: another entry takes its place. `remove`: the entry is removed. */
+    /** `replace`: another entry replaces this entry. `remove`: the entry is removed. */
     readonly change: 'replace' | 'remove';
     /** Time until the change applies, in ms. */
     readonly appliesInMs: number;
@@ -235,9 +235,10 @@ export interface Registry {
   start?(name: string, context: { readonly signal: AbortSignal }): Promise<readonly StartedEndpoint[]>;
   /**
    * Receives reports about endpoints that this clerk cannot reach, and about suspect and
-   * {@link BoundResolution.healthQueried} endpoints that this clerk can reach. Called at most once a second, and one at
-   * a time. A report is repeated every few seconds while it is true. A rejection has no effect. The call must settle
-   * soon after the signal aborts, and must not keep the process alive. @see [B8](../../docs/background.md#b8)
+   * {@link BoundResolution.healthQueried} endpoints that this clerk can reach. Called at most once a second, and never
+   * while an earlier call runs. A report is repeated every few seconds while it is true. A rejection has no effect. The
+   * call must settle soon after the signal aborts, and must not keep the process alive. @see
+   * [B8](../../docs/background.md#b8)
    */
   report?(report: HealthReport, context: { readonly signal: AbortSignal }): Promise<void> | void;
   /** Called once, when the clerk is closed. */

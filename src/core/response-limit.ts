@@ -20,7 +20,7 @@ export function responseTooLargeError(subject: string, maxBytes: number): ClerkE
 export function decodedRatioError(subject: string): ClerkError {
   return new ClerkError(
     'BODY_TOO_LARGE',
-    `Response body of ${subject} is more than ${String(maxDecodedRatio)} times as large after decoding; request it without a content encoding, or read the body as a stream`,
+    `Response body of ${subject} is more than ${String(maxDecodedRatio)} times as large after decoding; request the response without a content encoding, or read the body as a stream`,
     { execution: 'done' },
   );
 }

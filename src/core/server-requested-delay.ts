@@ -1,6 +1,6 @@
 /**
- * Waits that another program asks for, as with `Retry-After`. These waits are limited, because a wrong or hostile
- * answer must not cause requests without a pause.
+ * Waiting times that another program asks for, as with `Retry-After`. These times are limited, because a wrong or
+ * hostile answer must not cause requests without a pause.
  */
 
 /** Minimum wait before a request is repeated, in ms, even if the other program asks for a shorter wait. */

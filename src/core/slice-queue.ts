@@ -77,8 +77,8 @@ export interface ConsistentWork<T> {
 const maxAttempts = 3;
 
 /**
- * Does work in slices. Restarts the work when the version changes. Resolves to undefined if the version changes in
- * three attempts.
+ * Does work in slices. Restarts the work when the version changes. Resolves to undefined if the version changes during
+ * each of three attempts.
  */
 export async function resultInSlices<T>(
   queue: SliceQueue,

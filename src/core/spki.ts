@@ -11,8 +11,8 @@ export const spkiPrefixes: Readonly<Record<KeyAlgorithm, Buffer>> = Object.freez
 const fieldPrime = 2n ** 255n - 19n;
 
 /**
- * The y coordinates of the eight points whose order divides 8. Such a key is refused, because anyone can forge its
- * signatures.
+ * The y coordinates of the eight points whose order divides 8. A key that is one of these points is refused, because
+ * its signatures can be forged without the private key.
  *
  * @see https://www.rfc-editor.org/rfc/rfc8032, section 5.1
  */

@@ -23,7 +23,7 @@ export interface StoreRequest {
   readonly method: 'GET' | 'POST';
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string;
-  /** Limit for the whole response; for a stream, limit for its head. */
+  /** Limit for the whole response; for a stream, limit for the response headers. */
   readonly timeoutMs: number;
   readonly signal?: AbortSignal | undefined;
 }

@@ -6,7 +6,7 @@ const notTlsCodes: ReadonlySet<unknown> = new Set([
 
 const mismatchCode = 'TLS_MISMATCH';
 
-/** Whether an address and its server disagree on the use of TLS. */
+/** Whether an error states that an address and the server at this address disagree on the use of TLS. */
 export function isTlsMismatch(error: unknown): boolean {
   return error instanceof Error && (error as NodeJS.ErrnoException).code === mismatchCode;
 }
@@ -22,7 +22,7 @@ export function readableTlsError(error: Error, address: string): Error {
   if (!isOfOpenSsl) return error;
   const reason = reasonOf(error);
   if (notTlsCodes.has(code) || reason === 'wrong version number' || reason === 'packet length too long')
-    return mismatchError(`${address} does not use TLS; ${useInstead(address)}`);
+    return mismatchError(`The server at ${address} does not use TLS; ${useInstead(address)}`);
   return Object.assign(new Error(`The TLS connection to ${address} failed: ${reason ?? String(code)}`), {
     code,
   });
@@ -30,7 +30,7 @@ export function readableTlsError(error: Error, address: string): Error {
 
 /** Creates the error for an address without TLS whose server requires TLS. */
 export function tlsRequiredError(address: string): Error {
-  return mismatchError(`${address} requires TLS; ${useInstead(address)}`);
+  return mismatchError(`The server at ${address} requires TLS; ${useInstead(address)}`);
 }
 
 function mismatchError(message: string): Error {
@@ -41,8 +41,8 @@ function useInstead(address: string): string {
   const other = { 'https:': 'http:', 'http:': 'https:', 'unix+https:': 'unix:', 'unix:': 'unix+https:' };
   const scheme = /^[a-z+]+:/.exec(address)?.[0] ?? '';
   return Object.hasOwn(other, scheme)
-    ? `use ${other[scheme as keyof typeof other]} in its address`
-    : 'change its address';
+    ? `change the scheme of the address to ${other[scheme as keyof typeof other]}`
+    : 'change the address';
 }
 
 /** Returns OpenSSL's reason, such as `wrong version number`; undefined if the error contains none. */

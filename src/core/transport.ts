@@ -112,7 +112,7 @@ export interface Channel {
   cancelQueued?(handler: RequestHandler): void;
   /**
    * Whether a request waits because all connections to the endpoint, or all sockets of the clerk, are in use.
-   * Otherwise an unsent request waits for its connection to be established. Without this method, no request counts as
+   * If false, an unsent request waits for its connection to be established. Without this method, no request counts as
    * queued.
    */
   isQueued?(handler: RequestHandler): boolean;
@@ -181,7 +181,7 @@ export interface ConnectPolicy {
 
 /** Settings of a clerk for its transport. */
 export interface TransportOptions {
-  /** Where the client runs. If unknown, connections to loopback addresses are checked like all others. */
+  /** Where the client runs. If unknown, even connections to loopback addresses need an instance check. */
   readonly locality?: Pick<Locality, 'host' | 'hostId'>;
   /** Decides to which addresses a client connects. Default: all. */
   readonly addressPolicy?: ConnectPolicy;

@@ -17,9 +17,10 @@ const maxLoadFactor = 1.25;
  * endpoint move. The keys return when the endpoint returns. A call without a key goes to a random endpoint, by
  * weight.
  *
- * Bounded load: an endpoint gets at most `⌈1.25 × (calls in flight + 1) × its share of the weight⌉` calls of this
- * client. A call beyond this bound goes to the endpoint with the next lower score. Endpoints with fewer than 8 calls
- * in flight have no bound. With a bound at low load, the calls of a key would spread over many endpoints.
+ * Bounded load: an endpoint gets at most `⌈1.25 × (n + 1) × weight / total weight⌉` calls of this client, if n calls of
+ * this client are in flight. A call beyond this bound goes to the endpoint with the next lower score. Endpoints with
+ * fewer than 8 calls in flight have no bound. With a bound at low load, the calls of a key would spread over many
+ * endpoints.
  *
  * A pick takes about 8 ns per endpoint.
  *

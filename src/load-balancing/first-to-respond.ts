@@ -4,7 +4,7 @@ import { loadAware } from './load-aware.js';
 
 /**
  * Sends a call to two endpoints at once, uses the first response and cancels the other attempt. Applies only to calls
- * that may be retried, while the retry budget allows more than 10 retries.
+ * that may be retried, and only while the retry budget allows more than 10 retries.
  *
  * @param inner - policy that picks the first endpoint. Default `loadAware()`.
  * @see [C4.1](../../docs/guarantees.md#c4-1)

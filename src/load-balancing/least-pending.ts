@@ -11,8 +11,8 @@ const equalLoadRatio = 1.25;
 
 /**
  * Power of two choices (P2C) by calls in flight. Of two drawn endpoints, picks the endpoint with fewer calls of this
- * client in flight. If both have the same number, picks the endpoint with the lower load, if the latencies differ by
- * more than 10 %. If the weights differ, `(calls in flight + 1) / weight` is compared.
+ * client in flight. If both have the same number, and their latencies differ by more than 10 %, picks the endpoint with
+ * the lower load. If the weights differ, `(calls in flight + 1) / weight` is compared.
  *
  * Latency is ignored while the numbers differ, so an endpoint that fails fast looks idle. Use this policy for calls
  * that are long and similar, and `loadAware` for all others.

@@ -11,7 +11,7 @@ import { relativeWeights } from './weights.js';
 /** A tier keeps all calls while at most 1 - 1/1.4 = 29 % of its weight is ejected. */
 const overprovisioningFactor = 1.4;
 
-/** A call leaves a busy endpoint for a farther tier if the ratio of their loads exceeds this value. */
+/** A call leaves a busy endpoint for an endpoint of a farther tier if the ratio of the two loads exceeds this value. */
 const spilloverLoadRatio = 4;
 
 /**

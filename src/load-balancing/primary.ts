@@ -7,8 +7,8 @@ import type { PickerInput, Policy } from '../core/policy.js';
  * registry lists the oldest registration first. Weights above 0, locality, load and slow start are ignored.
  *
  * - The primary **stays** when another endpoint moves ahead in the order, and when the primary registers again.
- * - The primary **changes** only when the registry removes the primary, or lists the primary as draining, suspect or
- * of weight 0. All clients therefore see the same change.
+ * - The primary **changes** only when the registry removes the primary, or lists the primary as draining or suspect, or
+ * with weight 0. All clients therefore see the same change.
  * - Calls **bypass** the primary while this client has ejected the primary. These calls go to the first endpoint that
  * is not ejected.
  *

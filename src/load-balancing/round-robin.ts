@@ -5,7 +5,7 @@ import { subsetOf } from './subset.js';
 
 /**
  * Picks the candidates in turn. The first pick is random, so that not all clients call the same endpoint at the same
- * time. After a change of the candidates, the turn continues with the next candidate that is still present.
+ * time. After a change of the candidates, the next pick is the next candidate in turn that is still present.
  *
  * Weights are ignored, but endpoints of weight 0 are used only if no other endpoint is left. An endpoint in slow
  * start is skipped at random. Within `localFirst`, each tier has a separate order.
@@ -50,7 +50,7 @@ function skipSlowStarting(index: number, factors: Float64Array, random: () => nu
   return index;
 }
 
-/** Returns the index in `order` at which the turn continues; -1 if the two orders have no common candidate. */
+/** Returns the index in `order` of the next pick; -1 if the two orders have no common candidate. */
 function resumeIndex(
   previousOrder: readonly Candidate[],
   lastIndex: number,

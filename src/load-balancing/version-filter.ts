@@ -18,7 +18,7 @@ export function filterByVersion(
   if (validRange(range) === null) {
     throw new ClerkError(
       'CONFIG_INVALID',
-      `version must be a semver range, e.g. ^2.1 or >=1.4 <3; got ${describeValue(range)}`,
+      `version must be a semver range such as '^2.1' or '>=1.4 <3'; got ${describeValue(range)}`,
     );
   }
   if (range.trim() === '*') return endpoints;

@@ -8,8 +8,8 @@ import { subsetOf } from './subset.js';
 import { relativeWeights } from './weights.js';
 
 /**
- * The reports of an endpoint are ignored for this time after its first report, in ms, because the first reports are
- * too low.
+ * For this time after the first report of an endpoint, in ms, its reports are ignored, because the figures in the first
+ * reports are too low.
  */
 const blackoutMs = 10_000;
 const expiryMs = 180_000;
@@ -27,7 +27,7 @@ interface ReportHistory {
   /** Capacity from the last valid report, in calls per second. */
   weight: number;
   receivedAt: number;
-  /** When the first report after the last gap of at least 3 min arrived. */
+  /** When the first report after the last gap arrived. A gap is a time of at least 3 min without a report. */
   unbrokenSince: number;
 }
 

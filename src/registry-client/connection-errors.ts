@@ -14,7 +14,7 @@ export function unreachableError(url: string, error: unknown): ClerkError {
   if (isInvalidResponse(error))
     return new ClerkError(
       'REGISTRY_INVALID',
-      `The response of ${url} is not valid HTTP: ${errorMessage(error)}; check that the address belongs to a registry`,
+      `The response of ${url} is not valid HTTP: ${errorMessage(error)}; check that this is the URL of a registry server`,
       { cause: error },
     );
   const refused = code === 'ECONNREFUSED' || code === 'ENOENT';
@@ -28,7 +28,7 @@ export function unreachableError(url: string, error: unknown): ClerkError {
   );
 }
 
-/** Whether another server may respond to the same request. */
+/** Whether the same request may succeed at another server. */
 export function isUnavailable(error: unknown): boolean {
   return (
     !isClerkError(error) ||
@@ -61,11 +61,11 @@ function tlsProblem(error: unknown): string | undefined {
     readonly code?: unknown;
     readonly socket?: { readonly bytesRead?: unknown };
   };
-  if (isTlsMismatch(error)) return 'the server does not use TLS; use http:, or secure the registry';
+  if (isTlsMismatch(error)) return 'the server does not use TLS; use an http: URL, or secure the registry';
   if (code === 'UND_ERR_SOCKET' && socket?.bytesRead === 0)
-    return 'the server closed the connection without a response; use https: if the server requires TLS';
+    return 'the server closed the connection without a response; use an https: URL if the server requires TLS';
   return code === 'DEPTH_ZERO_SELF_SIGNED_CERT'
-    ? 'its certificate is self-signed; set the option registryKey or $CLERK_REGISTRY_KEY to the key of the registry'
+    ? 'the certificate of the server is self-signed; set the option registryKey or $CLERK_REGISTRY_KEY to the key of the registry'
     : undefined;
 }
 

@@ -9,8 +9,8 @@ export interface RegistryRequest {
    */
   readonly body?: unknown;
   /**
-   * Time limit from the established connection to the response headers. Default 3,000. The response body has the same
-   * limit, but at least 3,000 ms.
+   * Time limit from the established connection to the response headers, in ms. Default 3,000. The response body has the
+   * same limit, but at least 3,000 ms.
    */
   readonly headersTimeoutMs?: number;
   /** Time limit of a stream for its connection and the response headers, in ms. Default 4,500. */
@@ -62,7 +62,7 @@ export interface StreamListener {
   onActivity(): void;
   /** Never called after `onEnd`. */
   onEvent(event: StreamEvent): void;
-  /** Called when new connections prove another key than the connection of this stream, which stays open. */
+  /** Called when new connections prove another key of the program than this stream, whose connection stays open. */
   onKeyChanged?(): void;
   /**
    * Called once, when the stream has ended or could not be opened. Not called after the stream was stopped, or while

@@ -103,7 +103,7 @@ export class EventStream implements RequestHandler {
         if (!this.#head.contentType.startsWith('text/event-stream'))
           throw new ClerkError(
             'REGISTRY_INVALID',
-            `${this.#subject} received a response that is not an event stream; check that the address belongs to a registry`,
+            `${this.#subject} received a response that is not an event stream; check that this is the URL of a registry server`,
           );
         this.#timer?.cancel();
         this.#listener.onActivity();
@@ -131,7 +131,7 @@ export class EventStream implements RequestHandler {
           ? error
           : new ClerkError(
               'REGISTRY_INVALID',
-              `${this.#subject} received an invalid event: ${errorMessage(error)}; check that the address belongs to a registry of the same version as this program`,
+              `${this.#subject} received an invalid event: ${errorMessage(error)}; check that this is the URL of a registry server of the same version as this program`,
               { cause: error },
             ),
       );
@@ -157,7 +157,7 @@ export class EventStream implements RequestHandler {
   }
 
   #parse(text: string): void {
-    // A registry ends its lines with `\n`. In a text without `\r`, the parser searches only once.
+    // Lines of a registry end with `\n`. A text without `\r` is passed as a whole, since it is searched only once.
     const length = text.includes('\r') ? maxSearchedLength : text.length;
     for (let at = 0; at < text.length; at += length) this.#parser.feed(text.slice(at, at + length));
   }

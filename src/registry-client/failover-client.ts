@@ -24,7 +24,7 @@ export class FailoverClient implements FailoverServers {
 
   /**
    * @param connections - at least one, in the order of preference
-   * @param discovery - undefined: only these connections are used
+   * @param discovery - how further servers are found; if undefined, only these connections are used
    */
   constructor(connections: readonly RegistryConnection[], clock: Clock, discovery?: ServerDiscovery) {
     this.#clock = clock;
@@ -60,7 +60,7 @@ export class FailoverClient implements FailoverServers {
     if (this.#preferred === from) this.prefer(to);
   }
 
-  /** A client whose server has left the list goes to the next one. Otherwise, it moves to a nearer one after a while. */
+  /** Leaves a server at once that is no longer listed. Checks a nearer server after a delay before it moves there. */
   #onLearned(): void {
     const { connections } = this;
     const next = this.#learned?.connections ?? [];
@@ -71,7 +71,7 @@ export class FailoverClient implements FailoverServers {
       for (const listener of [...this.#listeners]) listener();
     }
     if (!this.#moves || this.#preferred === next[0] || this.#moveTimer !== undefined) return;
-    // A program with a watch may send no lookup that would find the nearer server.
+    // A program that only watches sends no lookup after which the nearer server is checked. A timer starts the check.
     this.#moveTimer = this.#clock.setTimer(() => {
       this.#moveTimer = undefined;
       this.checkBetter(serversLookup, () => undefined, false);
@@ -145,7 +145,7 @@ export class FailoverClient implements FailoverServers {
   /**
    * Sends a request with `onLines` to one server after the other until a server sends lines.
    *
-   * @param hasLines - whether `onLines` has received lines; then no further server is tried
+   * @param hasLines - whether `onLines` has received lines; if so, no further server is tried
    */
   async requestLines(
     request: RegistryRequest,

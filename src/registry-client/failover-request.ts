@@ -8,10 +8,10 @@ const hedgeDelayMs = 500;
 export interface FailoverOptions<T> {
   readonly signal: AbortSignal;
   /**
-   * What happens when no response has arrived within 500 ms. `true`: the request is also sent to the next server. A
-   * read request, for a request whose response may take long: this read is sent every 500 ms. If another server is the
-   * first to respond to the read, the original request is also sent to that server. `false`: the client waits for the
-   * response; required for a change.
+   * What the client does when no response has arrived within 500 ms. `true`: it sends the request to the next server as
+   * well. `false`: it waits for the response; required for a change. A read request: it sends this read every 500 ms,
+   * because the response to the original request may take long. If a server that has not received the original request
+   * responds to the read first, the client sends the original request to that server.
    */
   readonly hedged: boolean | RegistryRequest;
   readonly parse: (response: RegistryResponse, connection: RegistryConnection) => T;
@@ -21,7 +21,7 @@ export interface FailoverOptions<T> {
 export interface FailoverServers {
   /** The preferred server first. */
   readonly connections: readonly RegistryConnection[];
-  /** Prefers another server, if `from` is still preferred. */
+  /** Makes `to` the preferred server, if `from` is still the preferred server. */
   leave(from: RegistryConnection, to: RegistryConnection): void;
   checkBetter<T>(request: RegistryRequest, parse: FailoverOptions<T>['parse'], isStale: boolean): void;
   request<T>(request: RegistryRequest, options: FailoverOptions<T>): Promise<T>;
@@ -134,7 +134,7 @@ export class FailoverRequest<T> {
     }
   }
 
-  /** Aborts all requests to servers that are still pending. */
+  /** Aborts the pending requests to all servers. */
   #finish(createReason: () => unknown): void {
     this.#isSettled = true;
     this.#timer?.cancel();

@@ -23,8 +23,8 @@ export interface HttpConnectionOptions extends RegistryRequestOptions {
 const maxConnections = 16;
 
 /**
- * Creates a client of one registry server, with JSON over HTTP. An abort before the connection exists prevents the
- * request.
+ * Creates a client of one registry server, with JSON over HTTP. If the signal aborts before the connection exists, the
+ * request is not sent.
  *
  * @param url - `http(s)://host:port`, `unix:/path` or `unix+https:/path`
  * @throws {@link ClerkError} `CONFIG_INVALID` when the URL is invalid
@@ -78,7 +78,7 @@ class HttpConnection implements RegistryConnection {
       new undici.Client(originOf(this.#address), {
         connect: connector.connect,
         headersTimeout: 0,
-        // Only the listener knows the heartbeat interval, so it measures the time without bytes.
+        // Only the listener knows the heartbeat interval, so the listener measures the time without bytes.
         bodyTimeout: 0,
       }),
       {

@@ -37,7 +37,7 @@ export function readResponseHead(status: number, raw: readonly Buffer[], subject
   if (encoding !== undefined && encoding.toLowerCase() !== 'identity')
     throw new ClerkError(
       'REGISTRY_INVALID',
-      `${subject} received the content encoding '${encoding.slice(0, 40)}', which the client did not request; check for a proxy between this client and the registry`,
+      `${subject} received a response with the content encoding '${encoding.slice(0, 40)}', which the client did not request; check whether a proxy between the client and the registry encodes responses`,
     );
   return {
     status,

@@ -4,7 +4,7 @@ import type { RegistryCredentials } from './server-connector.js';
 
 type ChangeListener = (next: CheckedCredentials, former: CheckedCredentials) => void;
 
-/** Credentials that are opened with the first request, since `createClerk` and `remoteRegistry` make no I/O. */
+/** Credentials that are opened with the first request, since `createClerk` and `remoteRegistry` perform no I/O. */
 export class LazyCredentials implements RegistryCredentials {
   readonly #open: () => Promise<RegistryCredentials>;
   readonly #listeners = new Set<ChangeListener>();
@@ -13,7 +13,7 @@ export class LazyCredentials implements RegistryCredentials {
   #stopListening: (() => void) | undefined;
   #isClosed = false;
 
-  /** @param open - called again after a failure */
+  /** @param open - opens the credentials; called again after a failure */
   constructor(open: () => Promise<RegistryCredentials>) {
     this.#open = open;
   }
@@ -39,7 +39,7 @@ export class LazyCredentials implements RegistryCredentials {
     return () => void this.#listeners.delete(listener);
   }
 
-  /** Removes all listeners, because the program may continue to use the identity. */
+  /** Removes all listeners. Does not close the identity, because the program may continue to use it. */
   close(): void {
     this.#isClosed = true;
     this.#stopListening?.();

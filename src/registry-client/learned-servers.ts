@@ -25,20 +25,20 @@ export interface LearnedServersOptions extends ServerDiscovery {
   readonly onChanged: () => void;
 }
 
-/** The nearest of a longer list are used. */
+/** Maximum number of learned servers. Of a longer list, the nearest servers are used. */
 const maxLearned = 32;
-/** The list is looked up after a random part of this time, so that many clients do not ask at once. */
+/** Maximum delay before the first lookup of the list, in ms. The delay is random, so that clients spread lookups. */
 const firstDelayMs = 1_000;
 const delayMs = 5_000;
-/** The same after lookups that failed, or gave an older list. */
+/** Maximum delays after a lookup that failed, or that returned an older list. */
 const backoff = { firstMs: 10_000, maxMs: 30_000 };
 
-/** Number of identifiers that are kept for a configured address. */
+/** Maximum number of server identifiers that are kept for each configured address. */
 const maxIdentifiers = 64;
 
 /** Which server an address leads to. */
 interface Identity {
-  /** Undefined for an address that leads to several servers in turn. */
+  /** Identifier of the server. Undefined for an address that leads to several servers in turn. */
   readonly id: string | undefined;
   /** The last identifiers of the server at the address, oldest first. */
   readonly seen: readonly string[];
@@ -50,9 +50,9 @@ interface LearnedServer extends ServerAddress {
 }
 
 /**
- * The servers of a registry that a client uses: those that the program has configured, and those that they name. Each
- * response states a version of the list. When it differs, the client looks the list up once. A server with one store of
- * its own states nothing, and its clients send nothing more.
+ * The servers of a registry that a client uses: configured servers, which the program names, and learned servers, which
+ * the registry lists. Each response states the version of the list. When the version changes, the client looks the list
+ * up once. A server without a shared database states no version, so its clients send no additional request.
  *
  * @see [G11](../../docs/background.md#g11), [decision 177](../../docs/decisions/177-servers-in-the-name-space.md)
  */
@@ -62,14 +62,14 @@ export class LearnedServers implements ConnectionObserver {
   /** Ranks of the configured servers, which keep their order; undefined before the first list. */
   #ranks: readonly number[] | undefined;
   readonly #incarnations: IncarnationCheck;
-  /** Of the configured servers, as they have stated. */
+  /** The identifiers that each configured server has stated. */
   readonly #identities = new Map<RegistryConnection, Identity>();
   #listed: readonly ServerAddress[] = [];
   #learned: readonly LearnedServer[] = [];
   /** Addresses of servers of another registry. */
   readonly #foreign = new Set<string>();
   #incarnation = '';
-  /** The server that has last stated another version of the list. */
+  /** The server that last stated a version other than `#version`. The list is looked up at this server. */
   #source: RegistryConnection | undefined;
   #version = '';
   #revision = -1;
@@ -120,7 +120,7 @@ export class LearnedServers implements ConnectionObserver {
   #identify(connection: RegistryConnection, id: string): void {
     const known = this.#identities.get(connection) ?? { id: '', seen: [] };
     if (known.id === id || known.id === undefined) return;
-    // A server that was restarted never has its former identifier again.
+    // A restarted server gets a new identifier. If a former identifier returns, the address leads to several servers.
     const leadsToSeveral = known.seen.includes(id);
     const seen = [...known.seen, id].slice(-maxIdentifiers);
     this.#identities.set(connection, { id: leadsToSeveral ? undefined : id, seen });
@@ -140,15 +140,15 @@ export class LearnedServers implements ConnectionObserver {
   }
 
   #refuse({ url }: RegistryConnection, incarnation: string): ClerkError {
-    const problem = `The server at ${url} belongs to another registry than the one that has named it: its incarnation is ${incarnation || 'unknown'}, and ${this.#incarnation} was expected`;
+    const problem = `The server at ${url} belongs to another registry than the server that listed it: the incarnation of the server is ${incarnation || 'unknown'}, and the expected incarnation is ${this.#incarnation}`;
     if (!this.#foreign.has(url)) {
       this.#foreign.add(url);
       this.#options.warn(
-        `${problem}. It is ignored; check the address that the server announces (--advertise), and the store of the server`,
+        `${problem}. The client ignores this server. Check the address with which the server was started (--advertise), and the database of the server`,
       );
       this.#update();
     }
-    return new ClerkError('REGISTRY_UNREACHABLE', `${problem}; use another server`);
+    return new ClerkError('REGISTRY_UNREACHABLE', `${problem}; the client uses another server`);
   }
 
   #schedule(): void {
@@ -165,7 +165,7 @@ export class LearnedServers implements ConnectionObserver {
     this.#timer.setRef(false);
   }
 
-  /** Never rejects. After a failure, the next response of a server begins again. */
+  /** Never rejects. After a failure, the next response that states another version schedules the next lookup. */
   async #lookUp(): Promise<void> {
     const { signal } = this.#controller;
     try {
@@ -178,7 +178,7 @@ export class LearnedServers implements ConnectionObserver {
     }
   }
 
-  /** Returns false for a response that states nothing, or an older list than the present one. */
+  /** Returns false for a response that states no version, is stale, or has an older list than the present one. */
   #apply(response: RegistryResponse): boolean {
     const { status, servers, incarnation, revision, body } = response;
     const statement = parseServersHeader(servers);
@@ -194,7 +194,7 @@ export class LearnedServers implements ConnectionObserver {
     return true;
   }
 
-  /** Keeps the connections to servers that were learned before, and ends the others after their last request. */
+  /** Keeps the connections to servers that are still listed. Closes the other connections after their last request. */
   #update(): void {
     const before = this.#learned;
     const configuredUrls = new Set(this.#configured.map(({ url }) => url));

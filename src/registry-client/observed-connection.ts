@@ -18,7 +18,7 @@ export interface ServerStatement {
 
 export interface ConnectionObserver {
   /**
-   * Called with each response, and with the events of a stream that state the servers.
+   * Called with each response, with the event `open` of a stream, and with each event that has a field `servers`.
    *
    * @throws {@link ClerkError} when the response must not be used
    */
@@ -26,8 +26,8 @@ export interface ConnectionObserver {
 }
 
 /**
- * A connection whose statements are observed. A connection to a learned server sends no message before its server has
- * proved to belong to the registry, because a change at a foreign registry could not be taken back.
+ * A connection that passes the statements of its server to an observer. A learned server must state the incarnation of
+ * the registry before it gets a request with a body, because a change at a foreign registry could not be undone.
  */
 export class ObservedConnection implements RegistryConnection {
   readonly url: string;
@@ -38,7 +38,7 @@ export class ObservedConnection implements RegistryConnection {
   #uses = 0;
   #onUnused: (() => void) | undefined;
 
-  /** @param isLearned - whether the registry has named the server, and not the program */
+  /** @param isLearned - whether the server was named by the registry, and not by the program */
   constructor(inner: RegistryConnection, observer: ConnectionObserver, isLearned: boolean) {
     this.url = inner.url;
     this.#inner = inner;
@@ -86,7 +86,7 @@ export class ObservedConnection implements RegistryConnection {
     };
   }
 
-  /** Closes the connection after its last request, since a change must not lose its response. Then calls `onClosed`. */
+  /** Closes the connection after its last request has ended, so that no response is lost. Then calls `onClosed`. */
   retire(onClosed: () => void): void {
     this.#onUnused = () => {
       void this.#inner.close();
@@ -117,7 +117,7 @@ export class ObservedConnection implements RegistryConnection {
         return response;
       })
       .catch((error: unknown) => {
-        // Another program may have the address from now on.
+        // Another program may use the address from now on, so a learned server must state its incarnation again.
         this.#isConfirmed = !this.#isLearned;
         throw error;
       })

@@ -24,19 +24,19 @@ export interface AddressRules {
   readonly hostId: string | undefined;
 }
 
-/** Of a longer list, the rest is ignored. */
+/** Maximum number of servers that are read. The rest of a longer list is ignored. */
 const maxListed = 1_000;
 
 /**
- * Returns the servers in the lookup of their name, each with its first usable address. A program that can write to the
- * database chooses the addresses, so the same kinds are refused as for endpoints.
+ * Returns the servers in the response to `serversLookup`, each with its first usable address. A program that can write
+ * to the database chooses these addresses, so addresses that are refused for endpoints are refused here as well.
  *
  * @see [A19](../../docs/guarantees.md#a19)
  */
 export function parseServerList(body: unknown, rules: AddressRules): readonly ServerAddress[] {
   const endpoints = isObject(body) ? body.endpoints : undefined;
   if (!Array.isArray(endpoints)) return [];
-  // A server that has restarted may still be listed under its former identifier too, with a lower epoch.
+  // A restarted server may still be listed under its former identifier, with a lower epoch. The highest epoch is used.
   const servers = new Map<string, ServerAddress & { readonly epoch: number }>();
   for (const endpoint of endpoints.slice(0, maxListed) as readonly unknown[]) {
     if (!isObject(endpoint)) continue;
@@ -70,6 +70,6 @@ function usableUrl(text: unknown, isSameHost: boolean, { requiresTls }: AddressR
     return undefined;
   }
   if (refusedKind(address.hostname) !== undefined) return undefined;
-  // Loopback of another host leads to another server, or to none.
+  // A loopback address of another host would lead to a program on this host, or to none.
   return isLocal(address) && !isSameHost ? undefined : address.text;
 }

@@ -17,7 +17,7 @@ export interface RegistryAccess {
   /** At least one address of equivalent servers. */
   readonly urls: readonly string[];
   readonly identity: IdentityOption | undefined;
-  /** Keys that the registry must prove. Undefined: the registry keys of the identity; without an identity, none. */
+  /** Keys that the registry must prove. If undefined: the registry keys of the identity, or no key without identity. */
   readonly registryKeys: readonly KeyPin[] | undefined;
 }
 
@@ -118,7 +118,7 @@ export function requireTls({ urls, identity, registryKeys }: RegistryAccess, cal
   const plain = urls.find((url) => !url.startsWith('https:'));
   if (plain !== undefined && (identity !== undefined || registryKeys !== undefined))
     throw configError(
-      `${caller}: a registry that must prove its key needs an https: address; got ${plain}; use https:, or remove identity and registryKey`,
+      `${caller}: the registry of a program with an identity or a registry key needs an https: address; got ${plain}. Use https:, or remove the options identity and registryKey, and unset $CLERK_IDENTITY and $CLERK_REGISTRY_KEY`,
     );
 }
 

@@ -8,7 +8,7 @@ export interface RequestLimitOptions {
   readonly timeoutMs: number;
   /** Signal of the program that aborts the request. */
   readonly signal: AbortSignal | undefined;
-  /** Whether the request keeps the process alive, which its connections do not. */
+  /** Whether the request keeps the process alive. The connections of the request never keep it alive. */
   readonly keepsAlive: boolean;
   /** The request, as the subject of messages. */
   readonly subject: string;
@@ -54,7 +54,7 @@ export class RequestLimit {
         this.#controller.abort(
           new ClerkError(
             'REGISTRY_UNREACHABLE',
-            `The registry at ${urls.join(', ')} did not respond within ${String(timeoutMs)} ms; allow more time with timeoutMs, or check the registry`,
+            `The registry at ${urls.join(', ')} did not respond within ${String(timeoutMs)} ms; increase timeoutMs, or check whether the registry runs`,
           ),
         ),
       timeoutMs,

@@ -9,7 +9,7 @@ import { parsePosition } from '../protocol/position.js';
 export class SeenPosition {
   #latest = '';
 
-  /** Records a position. Ignores a position without a mark, which proves nothing. */
+  /** Records a position of the form `<incarnation>:<revision>:<mark>`. Ignores a position without a mark. */
   record(position: string): void {
     if (position !== this.#latest && hasMark(position)) this.#latest = laterOf(position, this.#latest);
   }

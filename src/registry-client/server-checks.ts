@@ -36,8 +36,8 @@ export class ServerChecks {
   }
 
   /**
-   * Sends a read to one server after the other, unless the delay since the last check has not ended. Calls `onBetter`
-   * with the first server whose response is not stale.
+   * Sends a read to one server after the other, but does nothing before the delay since the last check has ended.
+   * Calls `onBetter` with the first server whose response is not stale.
    */
   run(
     connections: readonly RegistryConnection[],

@@ -1,6 +1,6 @@
 /**
- * Helpers of composite registries. A composite registry has `list`, `search` or `watch` only if all its parts have the
- * method. Otherwise, results would not contain the names of a part.
+ * Helpers of composite registries. A composite registry consists of other registries, its parts. It has `list`,
+ * `search` or `watch` only if every part has the method. Without this rule, results would lack the names of a part.
  */
 import { describeValue } from '../core/describe-value.js';
 import { ClerkError } from '../core/errors.js';
@@ -51,8 +51,8 @@ export function fromAll<T>(
 
 /**
  * Returns the `watch` of a composite registry, or an empty object when a part has no `watch`. The first merged snapshot
- * waits for a snapshot of every part. If a part sends an invalid snapshot, `onError` is called, and the previous
- * snapshot of the part stays in use.
+ * is delivered when every part has sent a snapshot. If a part sends an invalid snapshot, `onError` is called, and the
+ * previous snapshot of the part stays in use.
  *
  * @param merge - merges the resolutions of one name, one element per part; undefined if the part does not have the name
  */

@@ -22,11 +22,11 @@ import type { RegistrySource } from './to-registry.js';
  * skipped, the `ttlMs` is at most 1,000 ms.
  *
  * `list`, `search` and `watch` exist if all registries have the method; `search` also requires `list`. A name in one
- * registry hides the same name in later registries, even in a search whose filter excludes its endpoints. The
- * registry that has the name also starts the service.
+ * registry hides the same name in later registries, even in a search whose filter excludes its endpoints. A service is
+ * started by the registry that provides its name.
  *
- * @param registries - registry URLs, registry ports or static addresses, at least one, highest precedence first. `close` of the
- * returned registry closes these registries.
+ * @param registries - registry URLs, registry ports or static addresses, at least one, highest precedence first.
+ * `close` of the returned registry closes these registries.
  * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
@@ -74,7 +74,7 @@ export function firstOf(...registries: readonly RegistrySource[]): Registry {
           return part.start(name, context);
         throw new ClerkError(
           'START_FAILED',
-          `The first registry that has ${name} cannot start the service; repeat the call to look the name up again`,
+          `The service ${name} was not started: either no registry has the name now, or the first registry that has the name cannot start the service. Repeat the call, which looks the name up again`,
         );
       },
     }),
@@ -90,9 +90,9 @@ function withEarlierTtls(resolution: Resolution, earlier: readonly (Resolution |
       ? resolution
       : { ...resolution, ttlMs: Math.min(ttlOf(resolution), ...earlier.map(earlierTtlMs)) };
   if (limited.kind !== 'bound') return limited;
-  // Another part may have names below the name, so `namesBelow` is left out.
+  // `namesBelow` is left out, because it does not include the names of the other parts.
   const { namesBelow: _, ...rest } = limited;
-  // Revisions are compared within one incarnation. The prefix gives each part its own incarnations.
+  // Revisions are compared only within one incarnation. The prefix keeps incarnations of different parts distinct.
   return { ...rest, incarnation: `${earlier.length}:${limited.incarnation ?? ''}` };
 }
 

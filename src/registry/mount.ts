@@ -7,15 +7,15 @@ import { toRegistry, type RegistrySource } from './to-registry.js';
 
 /**
  * A registry that places another registry below a prefix. With the prefix `/k8s`, the name `/k8s/default/web` is
- * looked up as `/default/web`. The prefix itself and names outside of the prefix are absent. Example:
- * `firstOf(mount('/k8s', k), rest)` looks up names below `/k8s` in `k` first, and all other names only in `rest`.
+ * looked up as `/default/web`. The prefix itself and names outside of the prefix are absent. Example: with
+ * `firstOf(mount('/k8s', k), rest)`, names below `/k8s` are looked up in `k` and then in `rest`, others only in `rest`.
  *
  * Names in results get the prefix. Results omit a name that the prefix would make invalid. `list`, `search`, `watch`
  * and `start` exist if the mounted registry has the method.
  *
  * @param prefix - an absolute name
- * @param registry - a registry URL or a list of URLs, a registry port or static addresses, whose names do not contain the prefix. `close` of the
- *   returned registry closes this registry.
+ * @param registry - a registry URL or a list of URLs, a registry port or static addresses. The names in this registry
+ *   do not contain the prefix. `close` of the returned registry closes this registry.
  * @throws {@link ClerkError} `NAME_INVALID` when the prefix or a key of static addresses is not an absolute name
  * @throws {@link ClerkError} `CONFIG_INVALID` when the registry is invalid
  * @see [Naming N6](../../docs/background.md#n6)

@@ -2,9 +2,9 @@ import type { Clock, Timer } from '../core/clock.js';
 import type { Registry, Resolution, ResolveContext } from '../core/registry.js';
 import { resolveFrom } from './composite.js';
 
-/** A part without a response within this time is slow. The next part is then queried as well. */
+/** A part without a response within this time counts as slow, and the next part is queried as well. */
 const hedgeDelayMs = 500;
-/** Maximum time for which a part counts as slow. Meanwhile, lookups query the next part at once. */
+/** Maximum time for which a part counts as slow. During this time, lookups query the next part at once. */
 const slowPartMs = 5_000;
 
 /**
@@ -20,12 +20,12 @@ type PartResult = { readonly resolution: Resolution } | { readonly error: unknow
 
 /**
  * Looks up names in several registries (parts) in order. The first part that has the name provides the result. A part
- * without a response within 500 ms is slow, and the next part is queried as well. For up to 5 s, lookups query a slow
- * part and the next part together.
+ * without a response within 500 ms counts as slow, and the next part is queried as well. For 5 s, or until the slow
+ * part responds, lookups query the slow part and the next part together.
  */
 export class OrderedLookup {
   readonly #parts: readonly Registry[];
-  /** Per part, the time until which lookups do not wait for the part. */
+  /** Per part, the time until which the part counts as slow. */
   readonly #slowUntil: number[];
 
   constructor(parts: readonly Registry[]) {

@@ -107,7 +107,7 @@ function toServices(addresses: StaticAddresses): ReadonlyMap<string, StaticResol
     if (!key.startsWith('/'))
       throw new ClerkError(
         'CONFIG_INVALID',
-        `Keys of static addresses must be absolute names such as '/shop/orders'; got ${quote(key)}; if the object is a custom registry, add a resolve method`,
+        `Keys of static addresses must be absolute names such as '/shop/orders'; got ${quote(key)}. If the object is a custom registry, add a resolve method`,
       );
     const name = parseName(key, 'Registry key');
     services.set(

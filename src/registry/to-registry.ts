@@ -5,12 +5,12 @@ import { remoteRegistry } from './remote/remote-registry.js';
 import { staticRegistry, type StaticAddresses } from './static-registry.js';
 
 /**
- * A registry: the URL of a registry server or a list of URLs of equivalent servers, static addresses, or an object with a
+ * A registry: the URL of a registry server, a list of URLs of equivalent servers, static addresses, or an object with a
  * `resolve` method.
  */
 export type RegistrySource = string | readonly string[] | Registry | StaticAddresses;
 
-/** URLs become a `remoteRegistry` without options, so its identity and keys come from the environment. */
+/** A URL or a list of URLs becomes a `remoteRegistry` without options, with identity and keys of the environment. */
 export function toRegistry(source: RegistrySource): Registry {
   const given: unknown = source;
   if (typeof given === 'string' || Array.isArray(given)) return remoteRegistry(given as readonly string[]);

@@ -21,14 +21,14 @@ import type { RegistrySource } from './to-registry.js';
  *
  * If several registries have the same instance, the registration with the highest epoch is used. The result has the
  * shortest `ttlMs` of all registries. Each field of the service config comes from the first registry that sets the
- * field. If the first registry with the name has a link, the link is the result. Links in later registries are
- * ignored.
+ * field. If the name is a link in the first registry that has the name, the link is the result. Links in later
+ * registries are ignored.
  *
  * `list`, `search` and `watch` exist if all registries have the method. The results have no revision, because
  * revisions of different registries cannot be compared.
  *
- * @param registries - registry URLs, registry ports or static addresses, at least one. `close` of the returned registry closes these
- *   registries.
+ * @param registries - registry URLs, registry ports or static addresses, at least one. `close` of the returned registry
+ *   closes these registries.
  * @throws {@link ClerkError} `CONFIG_INVALID` when no registry is given or a registry is invalid
  * @throws {@link ClerkError} `NAME_INVALID` when a key of static addresses is not an absolute name
  */
@@ -122,8 +122,8 @@ function newestInstances<T extends BoundResolution['endpoints'][number]>(
 }
 
 /**
- * Whether `a` is a newer registration than `b`. Epochs are compared within an incarnation, or if an incarnation is
- * unknown. Of two incarnations, the registration in the newer incarnation is newer.
+ * Whether `a` is a newer registration than `b`. If both have the same incarnation, or one has none, the higher epoch is
+ * newer. If the incarnations differ, the registration in the newer incarnation is newer.
  */
 function isNewer(a: Endpoint, b: Endpoint): boolean {
   if (a.incarnation === b.incarnation || a.incarnation === undefined || b.incarnation === undefined)

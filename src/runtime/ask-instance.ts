@@ -3,14 +3,14 @@ import { connect as connectTls } from 'node:tls';
 import type { Address } from '../core/address.js';
 import { callHeaders, responseHeaders } from '../protocol/call-headers.js';
 
-/** Maximum size of a response head. A service answers a check with about 150 bytes. */
+/** Maximum size of a response head. The response to an instance check has about 150 bytes. */
 const maxResponseBytes = 16_384;
 
 /**
  * Asks the program that accepts the next connection to a listener of this host for its instance id. Never rejects.
  *
- * @returns the instance id; an empty string if an HTTP response names none; undefined without an HTTP response before
- * `signal` aborts
+ * @returns the instance id; an empty string if an HTTP response contains none; undefined if no HTTP response arrives
+ * before `signal` aborts
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */
 export function askInstance(

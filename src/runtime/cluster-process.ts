@@ -2,13 +2,13 @@ import cluster from 'node:cluster';
 
 /**
  * Environment variable of the workers. Its parts are: the pid of the primary, `system` or `primary`, and settings in
- * JSON. The second part states whether the operating system or the primary shares listeners.
+ * JSON. The second part states whether the operating system or the primary distributes connections to the workers.
  */
 const settingsVariable = 'CLERK_CLUSTER';
 
 /**
- * Whether the operating system shares listeners, by `NODE_CLUSTER_SCHED_POLICY` or Node's default. Used if the variable
- * is missing, because a worker cannot read the `schedulingPolicy` of the primary.
+ * Whether the operating system distributes connections, by `NODE_CLUSTER_SCHED_POLICY` or Node's default. Used without
+ * `CLERK_CLUSTER`, because a worker cannot read the `schedulingPolicy` of the primary.
  */
 const isSharedBySystem =
   (process.env.NODE_CLUSTER_SCHED_POLICY ?? (process.platform === 'win32' ? 'none' : 'rr')) === 'none';
@@ -16,7 +16,7 @@ const isSharedBySystem =
 function readVariable(): readonly (string | undefined)[] {
   const [, pid, sharedBy, settings] =
     /^(\d+) (system|primary) (.*)$/s.exec(process.env[settingsVariable] ?? '') ?? [];
-  // A worker of another cluster may inherit the variable from an ancestor.
+  // A worker of another cluster may inherit the variable from an ancestor, so the pid of the primary is compared.
   return cluster.isWorker && Number(pid) === process.ppid ? [pid, sharedBy, settings] : [];
 }
 

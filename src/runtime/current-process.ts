@@ -27,7 +27,7 @@ export const currentProcess = {
   onEndSignal(callback: (signal: EndSignal) => void): () => void {
     const listener = (signal: NodeJS.Signals): void => {
       const endSignal = signal as EndSignal;
-      // Node removes one-time listeners before `endBySignal` runs, so this listener checks for them.
+      // Node removes one-time listeners before `endBySignal` runs, so look for listeners of the program now.
       if (process.listeners(signal).some((other) => other !== listener)) signalsOfProgram.add(endSignal);
       callback(endSignal);
     };

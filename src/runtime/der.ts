@@ -5,7 +5,7 @@ export function derElement(tag: number, ...content: readonly Uint8Array[]): Buff
   return Buffer.concat([Buffer.from([tag]), derLength(body.length), body]);
 }
 
-/** A length up to 127 takes one byte. A longer length takes one byte for its size, then the bytes of the length. */
+/** A length up to 127 takes one byte. For a longer length, one byte states how many bytes of the length follow. */
 function derLength(length: number): Buffer {
   if (length < 0x80) return Buffer.from([length]);
   const hex = length.toString(16);

@@ -121,7 +121,7 @@ function newTree(leader: number, startedAt: number, logFile: string | undefined)
 
 function grow(tree: Tree, stats: readonly ProcessStat[]): void {
   for (const { pid, startedTicks } of stats)
-    // The pid now belongs to another process.
+    // Remove a pid that now belongs to another process.
     if ((tree.members.get(pid) ?? startedTicks) !== startedTicks) tree.members.delete(pid);
   for (let size = -1; size !== tree.members.size;) {
     size = tree.members.size;

@@ -8,7 +8,7 @@ import { stat, utimes } from 'node:fs/promises';
 export async function fileIdentity(path: string): Promise<string | undefined> {
   try {
     const { atime, mtime } = await stat(path);
-    // This call changes `ctime`. Without a stored creation time, Node returns `ctime` as `birthtime`.
+    // `utimes` sets `ctime`. Without a stored creation time, Node returns `ctime` as `birthtime`, so both are equal.
     await utimes(path, atime, mtime).catch(() => undefined);
     const { ino, birthtimeNs, ctimeNs } = await stat(path, { bigint: true });
     const isBirthKnown = birthtimeNs > 0n && birthtimeNs !== ctimeNs;

@@ -38,7 +38,7 @@ export async function lockFolder(path: string, subject: string): Promise<() => P
     checkLocked(error, subject);
   }
   // The database contains no data, so its files can be removed after damage. The file LOCK is not removed, because the
-  // lock is a lock of this file.
+  // operating system locks this file.
   for (const name of await readdir(folder).catch(() => []))
     if (name !== 'LOCK') await rm(join(folder, name), { force: true, recursive: true });
   try {

@@ -30,7 +30,7 @@ export async function* followLog(
   if (tail !== '') yield tail;
   while (signal?.aborted === false) {
     await sleep(clock, pollMs);
-    // Between two starts of a program, the log file does not exist for a short time.
+    // Between two starts of a program, the log file is missing for a short time. Read the file after the next delay.
     const next = await readFrom(path, { end, inode }).catch(() => undefined);
     if (next === undefined) continue;
     ({ text, end, inode } = next);

@@ -73,7 +73,7 @@ export async function rotateLog(
   await truncate(path, 0);
   if (isCopied) return 'copied';
   if (maxFiles === 0 && !isFull) return 'emptied';
-  // The disk has no space for a copy, so the earlier files are removed too.
+  // The disk is almost full, or the copy failed. The earlier files are removed to free space.
   await removeEarlier(path, maxFiles);
   return 'discarded';
 }

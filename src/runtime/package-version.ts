@@ -1,4 +1,4 @@
-/** Returns the version in `package.json`, which a bundle of a program does not contain. */
+/** Returns the version of this package as a constant, because a bundle of a program contains no `package.json`. */
 export function packageVersion(): string {
   return '0.1.0';
 }

@@ -5,8 +5,8 @@ import type { Clock } from '../core/clock.js';
 const lookMs = 500;
 
 /**
- * Calls `callback` once, at most 500 ms after the parent of this process has ended. If the parent is a shell, also when
- * the parent of the shell has ended, on systems with `/proc`. Does not keep this process alive.
+ * Calls `callback` once, at most 500 ms after the parent of this process has ended. With `/proc`, if the parent is a
+ * shell, calls it after the end of the parent of the shell as well. Does not keep this process alive.
  */
 export function onParentEnd(clock: Pick<Clock, 'setTimer'>, callback: () => void): void {
   const before = ancestors();

@@ -31,7 +31,7 @@ export async function privateFolder(folder: string, subject: string): Promise<vo
   if (process.getuid === undefined) return;
   if (found.uid !== process.getuid())
     reject(
-      `must be owned by user ${ownerName(process.getuid())}, who runs this process; got user ${ownerName(found.uid)}; use another folder, or change the owner: sudo chown -R ${process.getuid()} ${shellQuote(folder)}`,
+      `must be owned by user ${ownerName(process.getuid())}, who runs this process; got user ${ownerName(found.uid)}. Use another folder, or change the owner: sudo chown -R ${process.getuid()} ${shellQuote(folder)}`,
     );
   if ((found.mode & 0o022) !== 0)
     reject(

@@ -44,7 +44,7 @@ class SystemAuditFolder implements AuditFolder {
 
 class SystemAuditFile implements AuditFile {
   readonly #file: FileHandle;
-  /** Folder of a new file, until the folder has been synced; then undefined. */
+  /** Folder of a new file; undefined after the folder has been synced. */
   #newIn: string | undefined;
 
   constructor(file: FileHandle, newIn?: string) {

@@ -78,12 +78,12 @@ function checked(name: string, key: unknown, cert: unknown, privateKey: KeyObjec
   const algorithm = algorithmOf(privateKey);
   if (algorithm === undefined)
     throw identityError(
-      `The key of ${name} must be an Ed25519 key or an EC key over P-256; got ${privateKey.asymmetricKeyType ?? 'another'} key; create one with: openssl genpkey -algorithm ed25519`,
+      `The key of ${name} must be an Ed25519 key or an EC key over P-256; got another key, of type ${privateKey.asymmetricKeyType ?? 'unknown'}. Create a key with: openssl genpkey -algorithm ed25519`,
     );
   const spki = createPublicKey(privateKey).export({ type: 'spki', format: 'der' });
   if (!spki.equals(spkiOf(cert, `The certificate of ${name}`)))
     throw identityError(
-      `The certificate of ${name} must belong to its key; got another public key; use the key and the certificate of the same identity`,
+      `The certificate of ${name} must belong to its key; got a certificate of another key. Use the certificate and the key of the same identity`,
     );
   return Object.freeze({
     name,

@@ -77,7 +77,7 @@ function spawnProcess(options: SpawnOptions): Promise<SpawnedProcess> {
     }
     const exited = new Promise<ProcessExit>((ended) =>
       child.once('exit', (code, signal) => {
-        // The children of the ended program now have another parent, so add them to its tree.
+        // The children of the ended program now have another parent, so add them to the tree of the program.
         const looked = child.pid === undefined ? Promise.resolve() : descendants.refresh(child.pid);
         void looked.finally(() => ended({ code, signal }));
       }),

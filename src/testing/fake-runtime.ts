@@ -15,7 +15,7 @@ export interface FakeRuntimeOptions {
   readonly wallStartAt?: number;
   /** Value of `hostname()`. Default `fake-host`. */
   readonly hostname?: string;
-  /** Value of `hostId()`. Default: undefined; host names are then compared instead. */
+  /** Value of `hostId()`. Default: undefined, so that host names are compared in place of host ids. */
   readonly hostId?: string;
   /** Initial value of `hostAddresses()`. Default: none. */
   readonly hostAddresses?: readonly string[];

@@ -252,7 +252,7 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
   attack(
     'a ticket that the attacker has signed with its own key, named by its own key id',
     `${verifier}: pinned keys`,
-    'was signed by another registry',
+    'was signed with a key that this service does not accept',
     (fleet) =>
       [attackerKey, attackerEc, keyOf(fleet.rogue)].map((key) =>
         signedTicket({ ...signerOf(fleet), registry: key }),
@@ -261,7 +261,7 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
   attack(
     'a ticket signed with the key of the attacker in the header, under the key id of the registry',
     `${verifier}: key matches key id`,
-    'does not match its key id',
+    'does not match the key id in the ticket',
     (fleet) =>
       [attackerKey, attackerEc].map((key) =>
         signedTicket({ ...signerOf(fleet), registry: key }, { header: { kid: fleet.registryPin } }),
@@ -493,7 +493,7 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
   {
     ...{ name: 'a ticket of a key that the registry has replaced', by: 'client', refusedAs: refused },
     check: 'service/known-registries.ts: present keys of the registry',
-    because: 'was signed by another registry',
+    because: 'was signed with a key that this service does not accept',
     async prepare({ knownRegistries, registryPin }) {
       const next = systemKeys.create('/registry').pin;
       knownRegistries.update({ keys: [registryPin, next], incarnation: 'later' });

@@ -174,7 +174,7 @@ test.each([
   [
     'acl allow /shop/web /a cal',
     2,
-    'Rights must be a list of read, test, call, advertise, write, launch, admin',
+    'Rights must be one or more of read, test, call, advertise, write, launch, admin',
   ],
   ['acl remove /shop/web /a call', 3, 'holds no rights of /shop/web on /a'],
   ['acl allow /shop/web /a', 2, "missing required argument 'rights'"],

@@ -9,7 +9,7 @@ test('rights are a list or a text, and come in one order', () => {
 
 test.each(['', 'Read', 'read,', 'read write', 'toString', '__proto__', 7, undefined, []])(
   'rights given as %j are rejected',
-  (value) => expect(() => parseRights(value)).toThrow(/^Rights must be a list of read, test/),
+  (value) => expect(() => parseRights(value)).toThrow(/^Rights must be one or more of read, test/),
 );
 
 test.each([

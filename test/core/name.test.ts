@@ -84,8 +84,8 @@ test('a name at a limit is valid, and one above it is not', () => {
 });
 
 test('rejects values that are not strings, with the given subject', () => {
-  expect(rejection(undefined)).toBe("Name undefined must be a string such as '/shop/orders'");
-  expect(rejection(null, 'Root')).toBe("Root null must be a string such as '/shop/orders'");
+  expect(rejection(undefined)).toBe("Name must be a string such as '/shop/orders'; got undefined");
+  expect(rejection(null, 'Root')).toBe("Root must be a string such as '/shop/orders'; got null");
   for (const value of [7, {}, ['/a'], Object.create(null), Symbol('s'), new String('/a'), () => '/a']) {
     expect(rejection(value)).toMatch(/must be a string/);
     expect(isName(value)).toBe(false);
@@ -148,7 +148,7 @@ test('appends a relative name to the root and keeps an absolute one', () => {
   expect(absoluteName('orders', '/')).toBe('/orders');
   expect(absoluteName('orders', '/#d7')).toBe('/#d7/orders');
   expect(() => absoluteName('', '/shop')).toThrow("Name '' must not be empty");
-  expect(() => absoluteName(undefined, '/shop')).toThrow('Name undefined must be a string');
+  expect(() => absoluteName(undefined, '/shop')).toThrow('Name must be a string');
   expect(() => absoluteName('../stock', '/shop')).toThrow("Name '/shop/../stock' is invalid at segment 2");
   expect(() => absoluteName('#d7/orders', '/shop')).toThrow(
     "only the first segment of a name may begin with '#'",

@@ -28,7 +28,7 @@ test('https: to a server without TLS says so, without the text of OpenSSL', asyn
   const { orders } = testClerk([address.replace('http:', 'https:')]);
   const error = await clerkErrorOf(orders.json('/'));
 
-  expect(error.message).toContain('does not use TLS; use http: in its address');
+  expect(error.message).toContain('does not use TLS; change the scheme of the address to http:');
   expect(JSON.stringify(error)).not.toMatch(/SSL routines|openssl/);
 });
 
@@ -37,7 +37,7 @@ test('http: to a server with TLS says so', async () => {
   const { orders } = testClerk([`http://127.0.0.1:${String(port)}`]);
   for (const method of ['GET', 'POST'])
     expect((await clerkErrorOf(orders.json('/', { method }))).message).toContain(
-      'requires TLS; use https: in its address',
+      'requires TLS; change the scheme of the address to https:',
     );
 });
 

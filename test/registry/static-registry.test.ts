@@ -89,7 +89,7 @@ test('all endpoints are validated at creation', () => {
     /^CONFIG_INVALID: Endpoint of \/shop\/orders has an invalid address: Address '127.0.0.1:3001' must have the form/,
   );
   expect(of([address, { address, wait: 1 }])).toMatch(
-    /^CONFIG_INVALID: Endpoint of \/shop\/orders must not have the key 'wait'/,
+    /^CONFIG_INVALID: Endpoint of \/shop\/orders has the unknown field 'wait'/,
   );
   expect(of(undefined)).toMatch(
     /^CONFIG_INVALID: Endpoint of \/shop\/orders must be an address, or an object with an address; got undefined/,

@@ -87,7 +87,7 @@ test.each<[string, unknown, RegExp]>([
         format: 'pem',
       }),
     },
-    /Ed25519 key or an EC key over P-256; got rsa/,
+    /Ed25519 key or an EC key over P-256; got another key, of type rsa/,
   ],
   [
     'an EC key over P-384',

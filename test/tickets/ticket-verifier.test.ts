@@ -110,7 +110,7 @@ test('a ticket is refused for another client, service or incarnation', async () 
   );
   expect(await refusalOf(verifier, ticket, { clientPin: undefined })).toMatch(/client proves its key/);
   expect(await refusalOf(verifier, ticket, { isOwnService: () => false })).toBe(
-    'The ticket was issued for /shop/orders',
+    'The ticket was issued for /shop/orders, which is not a name of this service',
   );
   expect(await refusalOf(verifier, ticket, { isOutdated: () => true })).toMatch(/lost its data/);
   expect(await refusalOf(verifier, ticket)).toBe('accepted');
@@ -126,7 +126,9 @@ test('a ticket is valid from 30 s before its issue until 30 s after its expiry',
   expect(await at(-30_001)).toMatch(/not valid yet/);
   expect(await at(-30_000)).toBe('accepted');
   expect(await at(329_999)).toBe('accepted');
-  expect(await at(330_000)).toBe('The ticket has expired; compare the clocks of registry and service');
+  expect(await at(330_000)).toBe(
+    'The ticket has expired. Send a new ticket. If the ticket is new, compare the clocks of registry and service',
+  );
 });
 
 test('no ticket lives longer than 300 s', async () => {
@@ -135,18 +137,18 @@ test('no ticket lives longer than 300 s', async () => {
   const long = await issue({}, 86_400_000);
   clock.now = start + 35_000;
   expect(await refusalOf(verifier, short)).toBe(
-    'The ticket has expired; compare the clocks of registry and service',
+    'The ticket has expired. Send a new ticket. If the ticket is new, compare the clocks of registry and service',
   );
   expect(await refusalOf(verifier, long)).toBe('accepted');
   clock.now = start + 330_000;
   expect(await refusalOf(verifier, long)).toBe(
-    'The ticket has expired; compare the clocks of registry and service',
+    'The ticket has expired. Send a new ticket. If the ticket is new, compare the clocks of registry and service',
   );
 });
 
 test('a ticket of an unpinned registry is refused, and of each pinned registry accepted', async () => {
   const other = world(rogue);
-  expect(await refusalOf(world().verifier, await other.issue())).toMatch(/another registry/);
+  expect(await refusalOf(world().verifier, await other.issue())).toMatch(/does not accept/);
   const both = world(registry, [registry.pin, rogue.pin]);
   expect(await refusalOf(both.verifier, await other.issue())).toBe('accepted');
   expect(await refusalOf(both.verifier, await both.issue())).toBe('accepted');
@@ -303,5 +305,5 @@ test('a removed pin ends the acceptance of its tickets at once', async () => {
   const ticket = await issue();
   expect(await refusalOf(verifier, ticket)).toBe('accepted');
   pins.pop();
-  expect(await refusalOf(verifier, ticket)).toMatch(/another registry/);
+  expect(await refusalOf(verifier, ticket)).toMatch(/does not accept/);
 });

@@ -28,7 +28,7 @@ export interface EndMark extends JournalEnd {
   readonly copy: Buffer | undefined;
 }
 
-/** The slots are in different blocks of the disk, so a torn write damages only the slot of the newer mark. */
+/** Marks are written to two slots in turn. The slots are in different blocks, so a torn write damages only one mark. */
 const slotOffsets = [0, 65_536] as const;
 const slotBytes = 65_536;
 const payloadBytes = 31;

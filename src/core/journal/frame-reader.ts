@@ -35,7 +35,7 @@ export class FrameReader {
     return this.#sizeBytes;
   }
 
-  /** Resolves to the next frame; undefined at the end of the file, and before a damaged or incomplete frame. */
+  /** Resolves to the next frame; undefined at the end of the file, or if the next frame is damaged or incomplete. */
   async next(): Promise<LocatedFrame | undefined> {
     const bytes = await this.#nextBytes();
     const frame = bytes && parseFrame(bytes);

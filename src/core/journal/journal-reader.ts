@@ -96,9 +96,9 @@ function withoutMark(names: readonly string[], { journals, checkpoints }: FileNu
     );
   const found = names.slice(0, 3).join(', ');
   return names.includes(readmeName)
-    ? new JournalDamage(`has lost its journal; it contains only ${found}`)
+    ? new JournalDamage(`has lost its journal; the folder still contains ${found}`)
     : new JournalDamage(
-        `belongs to another program, or has lost its journal; it contains ${found}`,
+        `belongs to another program, or has lost its journal; the folder contains ${found}`,
         'use a folder that is empty or does not exist yet, or restore this one from a backup',
       );
 }
@@ -184,7 +184,7 @@ class JournalReader {
   }
 
   /**
-   * Reads a journal file. Resolves to false if the process ended while it created the file.
+   * Reads a journal file. Resolves to false if an earlier process ended while that process created the file.
    *
    * @param headerChecksum - checksum that the header must have; undefined if unknown
    */
@@ -202,7 +202,7 @@ class JournalReader {
           : header.previous === end.checksum && header.sequence === end.sequence;
       if (!follows)
         throw new JournalDamage(
-          `has a gap before the file '${name}': it does not continue where the previous file ends`,
+          `has a gap before the file '${name}': the file does not continue where the previous file ends`,
         );
       this.#advance(number, reader.offset, header);
       await this.#readBatches(reader, name, number, isLast);

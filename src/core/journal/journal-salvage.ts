@@ -128,8 +128,8 @@ class SalvageRun<V extends SalvageVisitor> {
   }
 
   /**
-   * Resolves to the base in the end mark, if its files exist. Otherwise resolves to the number of the last complete
-   * checkpoint. Without a complete checkpoint, resolves to the number of the first file.
+   * Resolves to the base in the end mark, if a file with this number exists. Otherwise resolves to the number of the
+   * last complete checkpoint. Without a complete checkpoint, resolves to the number of the first file.
    */
   async #findBase(): Promise<number> {
     const { journals, checkpoints } = this.#numbers;
@@ -188,7 +188,7 @@ class SalvageRun<V extends SalvageVisitor> {
     while (!reader.isAtEnd) {
       const frame = await reader.next();
       if (frame === undefined) {
-        // `#isComplete` stays true, because this batch may never have been acknowledged. `read` checks that.
+        // `#isComplete` stays true, because this batch may never have been acknowledged, which `read` checks later.
         this.#isBroken = true;
         if (!(await reader.skipDamaged())) return;
         continue;

@@ -33,8 +33,8 @@ const firstReadBytes = 4_096;
  * states the last batch, and is synced before the batch is acknowledged. `open` therefore detects a flipped bit, and a
  * deleted or shortened file.
  *
- * An operation, except `read`, may start only after the previous operation has ended. After a rejected operation, the
- * caller must call `recover` or `close`.
+ * An operation, except `read` and `writeCheckpoint`, may start only after the previous operation has ended. After a
+ * rejected operation, the caller must call `recover` or `close`.
  *
  * @see [C5.1](../../../docs/guarantees.md#c5-1), [C5.7](../../../docs/guarantees.md#c5-7)
  */
@@ -147,8 +147,8 @@ export class Journal {
   }
 
   /**
-   * Removes the bytes that a rejected operation may have written after the last acknowledged batch. Then the journal
-   * can be written again. Rejects if the disk has no space for `requiredBytes` more bytes.
+   * Removes the bytes that a rejected operation may have written after the last acknowledged batch. After that, the
+   * journal can be written again. Rejects if the disk has no space for `requiredBytes` more bytes.
    *
    * @see [decision 083](../../../docs/decisions/083-failed-store-recovers.md)
    */
@@ -322,7 +322,7 @@ export class Journal {
   }
 }
 
-/** The file shows that the folder was used, even if all other files are missing. */
+/** Creates a missing README. The README shows that the folder was used, even if all other files are lost. */
 async function writeReadme(folder: DataFolder, text: string): Promise<void> {
   const existing = await folder.open(readmeName);
   if (existing !== undefined) {

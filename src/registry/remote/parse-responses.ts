@@ -1,6 +1,6 @@
 /**
- * Checks the shape of responses. A wrong shape is the error `REGISTRY_INVALID`, and the request is sent to the next
- * server. The validating resolver checks the values of fields.
+ * Checks the shape of responses. A response of a wrong shape is rejected with `REGISTRY_INVALID`, and the request is
+ * sent to the next server. The values of fields are checked by the validating resolver.
  */
 import { definedFields } from '../../core/defined-fields.js';
 import type { EndpointInit } from '../../core/endpoint.js';
@@ -109,7 +109,7 @@ export function parseListResponse(body: unknown, connection: RegistryConnection)
   const page = expectPage(body, connection);
   for (const entry of expectList(page, 'entries', connection))
     if (typeof expectObject(entry, connection).name !== 'string')
-      throw invalidResponseError(connection, 'each entry must have a name');
+      throw invalidResponseError(connection, 'each entry must have a name that is a string');
   return page as unknown as ListResponse;
 }
 
@@ -142,6 +142,6 @@ export function expectList(fields: Fields, key: string, connection: RegistryConn
 function invalidResponseError(connection: RegistryConnection, problem: string): ClerkError {
   return new ClerkError(
     'REGISTRY_INVALID',
-    `The response of ${connection.url} is invalid: ${problem}; check that the address belongs to a registry`,
+    `The response of ${connection.url} is invalid: ${problem}. Check that this is the URL of a registry server`,
   );
 }

@@ -25,15 +25,15 @@ export interface PagedRequest<Entry> {
 
 /** Maximum size of all pages together, in bytes: about 1,500,000 names. */
 const maxBytes = 128 * 1024 * 1024;
-/** Maximum number of pages. On average, the pages of a registry must be at least half full. */
+/** Maximum number of pages: twice the number of full pages, because the pages may be half full on average. */
 const maxPages = (2 * limits.maxNames) / limits.maxBatch;
 
 /**
  * Reads all pages of a result from one server.
  *
  * @param firstPage - a response of this server, in place of the first request
- * @throws {@link ClerkError} `REGISTRY_INVALID` when the pages do not belong together, or there are more than the
- * registry can have
+ * @throws {@link ClerkError} `REGISTRY_INVALID` when two pages have different incarnations, the pages are out of order,
+ * or there are more pages than a registry can have
  * @throws {@link ClerkError} `LIMIT_EXCEEDED` when all pages together are too large for one result
  */
 export async function readPages<Entry>(
@@ -59,7 +59,7 @@ export async function readPages<Entry>(
     if (page.incarnation !== incarnation || goesBack)
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `${subject} changed at ${connection.url} between two pages; repeat the request`,
+        `${subject} at ${connection.url} was interrupted: either the registry was restored between two pages, or the pages are out of order. Repeat the request`,
       );
     bytes += response.bodyBytes ?? 0;
     if (bytes > maxBytes)
@@ -72,7 +72,7 @@ export async function readPages<Entry>(
     if (pages >= maxPages)
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `${subject} at ${connection.url} has more than ${String(maxPages)} pages; check that the address belongs to a registry`,
+        `${subject} at ${connection.url} has more than ${String(maxPages)} pages; check that this is the URL of a registry server`,
       );
     after = page.next;
   }

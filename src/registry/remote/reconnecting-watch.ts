@@ -13,9 +13,9 @@ import { WatchStream } from './watch-stream.js';
 const openDelayMs = 20;
 /** Maximum backoff in the first round over all servers. Backoffs have full jitter. */
 const firstBackoffMs = 500;
-/** Maximum backoffs in the further rounds over all servers. */
+/** Maximum backoffs in all later rounds over all servers. */
 const backoff = { firstMs: 2_000, maxMs: 5_000 };
-/** Time limit to open a stream while there is a server that was not tried. */
+/** Time limit to open a stream while another server has not been tried. */
 const firstOpenMs = 1_000;
 /** A stream that ends within this time after its snapshots counts as short. */
 const shortStreamMs = 1_000;
@@ -26,7 +26,7 @@ const maxShortStreams = 4;
  * The event stream of all watches of a clerk. If the stream breaks, the servers are tried in turn, with exponential
  * backoff and jitter. The new stream resumes where the broken stream ended, or begins with new snapshots. The old
  * snapshots stay valid until the new snapshots are complete. A snapshot never mixes data of two servers. When requests
- * prefer another server, because the server of the stream did not respond, the stream moves to that server too.
+ * move to another server, because the server of the stream did not respond, the stream moves to the same server.
  *
  * @see [C1.7](../../../docs/guarantees.md#c1-7), [C4.4](../../../docs/guarantees.md#c4-4)
  */
@@ -84,7 +84,7 @@ export class ReconnectingWatch {
     this.#stream?.stop();
   }
 
-  /** Schedules one update for all watches that are added or removed until then. */
+  /** Schedules one update for all watches that are added or removed before the update runs. */
   #scheduleUpdate(): void {
     if (this.#isUpdateScheduled || this.#isClosed) return;
     this.#isUpdateScheduled = true;

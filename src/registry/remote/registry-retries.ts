@@ -3,17 +3,17 @@ import { backoffMs } from '../../core/backoff.js';
 import type { Clock } from '../../core/clock.js';
 import { isClerkError, type ClerkError } from '../../core/errors.js';
 
-/** Requests are repeated for this time after a registry fails, in ms. A restart takes 1 to 2 s. */
+/** Requests are repeated for this time after a registry stops responding, in ms. A restart takes 1 to 2 s. */
 const maxRestartMs = 3_000;
 const backoff = { firstMs: 50, maxMs: 500 };
-/** Part of each delay that is not random. */
+/** Part of each delay that is not random, in ms. */
 const minDelayMs = 25;
 /** A failure starts a new outage if the previous failure was longer ago than this time, in ms. */
 const forgetAfterMs = 10_000;
 
 /**
- * Repeats requests to a registry that does not respond, so that callers do not notice its restart. After 3 s without
- * any response, each request fails at once.
+ * Repeats requests to a registry that does not respond, so that requests do not fail while the registry restarts. After
+ * 3 s without any response, each request fails at once.
  *
  * @see [C1.9](../../../docs/guarantees.md#c1-9)
  */
@@ -61,7 +61,7 @@ export class RegistryRetries {
   }
 }
 
-/** Returns false if the registry responded, and stated when a retry can succeed. */
+/** Whether the registry did not respond. An error with `remainingMs` is a response that states when to retry. */
 function isUnresponsive(error: unknown): error is ClerkError {
   if (!isClerkError(error)) return false;
   return error.code === 'REGISTRY_UNREACHABLE' && error.remainingMs === undefined;

@@ -24,18 +24,18 @@ import { serverRegistry, type ServerRegistry } from './server-registry.js';
 export interface RemoteRegistryOptions {
   /**
    * The identity that the program proves to the registry: the path of an identity file, the result of `openIdentity` of
-   * `binding-clerk/identity`, or a function that returns `{ name, key, cert }`. Default: the file in `$CLERK_IDENTITY`;
-   * otherwise no identity.
+   * `binding-clerk/identity`, or a function that returns `{ name, key, cert }`. Default: the file `$CLERK_IDENTITY`. If
+   * this variable is not set, the program proves no identity.
    */
   readonly identity?: string | CredentialSource | CredentialProvider | undefined;
   /**
-   * Key that the registry must prove: `sha256/…`, as `clerk init` prints it, or a list of keys. Default:
-   * `$CLERK_REGISTRY_KEY`, otherwise the keys in the identity file.
+   * Key that the registry must prove: `sha256/…`, as `clerk init` prints it, or a list of keys. Default: the keys in
+   * `$CLERK_REGISTRY_KEY`. If this variable is not set, the keys in the identity.
    */
   readonly registryKey?: string | readonly string[] | undefined;
   /** TLS certificates. Default: the certificate authorities that Node trusts, and no client certificate. */
   readonly tls?: TlsOptions | undefined;
-  /** Time limit of a lookup, a list and a search, over all servers, in ms, 1 … 2^31 − 1. Default 5,000. */
+  /** Time limit of a lookup, a list or a search, over all servers, in ms, 1 … 2^31 − 1. Default 5,000. */
   readonly timeoutMs?: number | undefined;
 }
 
@@ -46,8 +46,8 @@ export interface RegistryRequestContext {
 }
 
 /**
- * The bundled registry as a registry port, with all optional methods. A program may also call the methods itself, without
- * a context. Such a request keeps the process alive; a watch does not.
+ * The bundled registry as a registry port, with all optional methods. A program may call the methods directly, without
+ * a context. Its requests keep the process alive; its watches do not.
  */
 export interface RemoteRegistry extends Required<Registry>, AsyncDisposable {
   /** Looks up one name. Resolves to `absent` for an unknown name. */
@@ -77,7 +77,7 @@ const defaultTimeoutMs = 5_000;
 const maxStartMs = 65_000;
 const servers = new WeakMap<object, ServerRegistry>();
 
-/** Returns the registry within a {@link RemoteRegistry}; undefined for another registry. */
+/** Returns the `ServerRegistry` in a {@link RemoteRegistry}; undefined for any other registry. */
 export function serverRegistryOf(registry: object): ServerRegistry | undefined {
   return servers.get(registry);
 }
@@ -87,7 +87,7 @@ export function serverRegistryOf(registry: object): ServerRegistry | undefined {
  * before the first request.
  *
  * A clerk closes its registry, and `firstOf`, `union` and `mount` close their parts. Therefore each clerk needs its own
- * port. A program that uses the port without a clerk must call `close`.
+ * registry port. A program that uses a registry port without a clerk must call `close`.
  *
  * @example
  * ```ts
@@ -95,8 +95,8 @@ export function serverRegistryOf(registry: object): ServerRegistry | undefined {
  * const clerk = createClerk({ registry: firstOf(central, { '/shop/orders': 'http://127.0.0.1:3001' }) });
  * ```
  * @param urls - URL of a registry server, or a list of URLs of equivalent servers. Default: the URLs in
- *   `$CLERK_REGISTRY`, separated by commas. Without that variable, `http://127.0.0.1:4711`; with an identity or a
- *   registry key, `https://127.0.0.1:4711`.
+ *   `$CLERK_REGISTRY`, separated by commas. If this variable is not set, `https://127.0.0.1:4711` with an identity or a
+ *   registry key, and `http://127.0.0.1:4711` without.
  * @throws {@link ClerkError} `CONFIG_INVALID` when a URL or an option is invalid
  */
 export function remoteRegistry(

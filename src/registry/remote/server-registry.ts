@@ -23,7 +23,7 @@ import { ReconnectingWatch } from './reconnecting-watch.js';
 import { RegistryRetries } from './registry-retries.js';
 
 export interface ServerRegistry extends Required<Registry> {
-  /** Error of the last lookup or start, if it got no response. */
+  /** Error of the last lookup or start, if this request got no response. */
   readonly failure: ClerkError | undefined;
   /** @param service - canonical name */
   requestTicket(service: string, context: { readonly signal: AbortSignal }): Promise<ReceivedTicket>;
@@ -34,7 +34,7 @@ export interface ServerRegistryOptions {
   readonly clock: Clock;
   readonly retry: RetryLoop;
   readonly connect: (url: string) => RegistryConnection;
-  /** Receives a warning about a learned server. Default: it is ignored. */
+  /** Receives warnings about the servers that the registry names. Default: warnings are ignored. */
   readonly warn?: (message: string) => void;
 }
 
@@ -48,8 +48,8 @@ const maxStartMs = 60_000;
  */
 const startPollMs = 5_000;
 /**
- * A launch request that fails after this time was probably accepted by a server that then ended. The clerk repeats
- * the request.
+ * A launch request that fails later than this was probably accepted by a server that ended before it responded. The
+ * clerk repeats the request.
  */
 const acceptedAfterMs = 100;
 /** Delay before a launch request is repeated because its server ended. */
@@ -148,8 +148,8 @@ export function serverRegistry(options: ServerRegistryOptions): ServerRegistry {
         const body = { name, waitMs };
         try {
           const launch = { path: paths.launch, body, headersTimeoutMs: waitMs + 1_000 };
-          // The response to a launch request waits for the start. Meanwhile, a read shows whether the server still
-          // responds.
+          // The server responds to a launch request only after the start. Until then, a lookup shows whether the server
+          // still responds.
           const read = { path: paths.resolve, query: { name } };
           return await send(launch, read, signal, parseEndpoints);
         } catch (error) {
@@ -165,8 +165,8 @@ export function serverRegistry(options: ServerRegistryOptions): ServerRegistry {
         } catch (error) {
           if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
             throw new ClerkError('START_FAILED', error.message, { cause: error });
-          // The service is still starting, or the request was lost. A repeated request never starts a second
-          // instance.
+          // Retry if the service is still starting, or if the request was lost. A repeated request never starts a
+          // second instance.
           const { wasAccepted, isLate } = launching;
           const mayRetry = isLate || (wasAccepted && isUnavailable(error));
           if (!mayRetry || signal.aborted || clock.now() >= until) throw error;

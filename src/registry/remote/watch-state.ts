@@ -259,8 +259,8 @@ export class WatchState {
 
 /**
  * Converts a resolution to the entry that a wildcard snapshot contains. For a link that is also watched by its exact
- * name, the server sends the service to which the link leads. This function then returns the link itself. Returns
- * undefined for a name that exists only through a link in its prefix.
+ * name, the server sends the service to which the link leads. In this case, this function returns the link itself.
+ * Returns undefined for a name that exists only through a link in its prefix.
  */
 function toWildcardEntry(name: string, resolution: Resolution): Resolution | undefined {
   if (resolution.kind !== 'bound') return resolution;

@@ -84,8 +84,8 @@ export class WatchStream {
         onRequest: () => {
           this.#requestedAt = this.#options.clock.now();
         },
-        // The registry ends this stream when the former key becomes invalid. End it now, so that the next stream uses a
-        // connection of the new key.
+        // The registry ends this stream when the former key becomes invalid. End the stream now, so that the next
+        // stream uses a connection of the new key.
         onKeyChanged: () => this.stop(),
         onActivity: () => {
           this.#lastActivityAt = this.#options.clock.now();
@@ -121,7 +121,7 @@ export class WatchStream {
       this.#setPosition(id);
       return;
     }
-    // The snapshots after a resync may have an earlier position.
+    // The snapshots after a resync may have an earlier position, so this position is not compared with the last one.
     if (event.type === 'resync') this.#position = undefined;
     this.#setPosition(id);
     switch (event.type) {
@@ -196,7 +196,7 @@ export class WatchStream {
     )
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `The events of the watch at ${this.#options.connection.url} must not go back to an earlier revision; got ${id} after ${last.incarnation}:${last.revision}`,
+        `The events of the watch at ${this.#options.connection.url} must have one incarnation, and revisions that never decrease; got position ${id} after ${last.incarnation}:${last.revision}`,
       );
     this.#position = { incarnation, revision, position: id };
     this.#options.state.setPosition(this.#position);
@@ -236,7 +236,7 @@ export class WatchStream {
         const response = await connection.request({ path: paths.watchEdit, body }, this.#controller.signal);
         if (!isRefusedAddition(response, add)) expectBody(response, connection, paths.watchEdit);
         else {
-          // The stream of the other globs continues.
+          // The server refuses only these globs. The stream continues with the other globs.
           for (const text of add) {
             this.#subscribed.delete(text);
             this.#syncing.delete(text);

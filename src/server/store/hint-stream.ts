@@ -17,8 +17,8 @@ const maxBackoffMs = 2_000;
 const maxSilenceMs = 2_000;
 
 /**
- * Notifies listeners of new batches in a log, from a stream of the database. A broken stream may send nothing, and no
- * error. To detect this, the owner calls {@link HintStream.expect} with each position that it has read.
+ * Notifies listeners of new batches in a log, from a stream of the database. A broken stream may report neither batches
+ * nor an error. To detect this, the owner calls {@link HintStream.expect} with each position that it has read.
  */
 export class HintStream {
   readonly #clock: StoreClock;
@@ -67,7 +67,7 @@ export class HintStream {
     return () => void this.#listeners.delete(entry);
   }
 
-  /** Called with the position of the head after each read. Opens the stream again if it has missed a batch for 2 s. */
+  /** Called with the position of the head after each read. Restarts a stream that has not reported it for 2 s. */
   expect(position: number): void {
     if (position <= this.#hinted) {
       this.#missingSince = undefined;

@@ -103,7 +103,7 @@ class JournalStore implements Store {
       const journal = this.#journal;
       // There is no journal before `load` has finished, or if `load` has failed.
       if (journal === undefined)
-        throw new ClerkError('CONFIG_INVALID', `${this.#subject} is not open; wait for load() first`);
+        throw new ClerkError('CONFIG_INVALID', `${this.#subject} is not open; wait until load() resolves`);
       const frame = encodeRecords(changes);
       await journal.append(frame);
       this.#journalBytes += frame.length;

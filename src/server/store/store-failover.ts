@@ -9,7 +9,7 @@ export interface StoreCallOptions {
   readonly timeoutMs?: number;
   /** Timeout of one attempt at one member, in ms. Default 1,500. */
   readonly attemptTimeoutMs?: number;
-  /** Called before each retry. The earlier attempt may have had its effect. */
+  /** Called before each retry. The request of the earlier attempt may have been executed. */
   readonly onRepeat?: () => void;
 }
 
@@ -108,7 +108,7 @@ export class StoreFailover {
     );
     return new ClerkError(
       'REGISTRY_UNREACHABLE',
-      `${this.#subject} did not respond: ${list.join('; ')}; check that the database is running, and that host and port in the store URL are right`,
+      `${this.#subject} did not respond: ${list.join('; ')}. Check that the database is running, and that host and port in the store URL are right`,
       { execution: isUnsent ? 'none' : 'unknown', cause: [...failures.values()].at(-1) },
     );
   }

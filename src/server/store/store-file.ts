@@ -24,7 +24,7 @@ export function readStoreFile(path: string, files: Pick<PrivateFiles, 'read'>): 
   if (text === undefined)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `File ${quote(path)} with the URL of the store does not exist; write the URL into it, then run chmod 600 on it`,
+      `File ${quote(path)} with the URL of the store does not exist; write the URL into this file, then run chmod 600 on the file`,
     );
   const lines = text.split('\n').filter((line) => line.trim() !== '');
   if (lines.length !== 1)

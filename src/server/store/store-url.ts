@@ -80,7 +80,7 @@ export function parseStoreUrl(text: string): StoreTarget {
     case 'postgresql':
       return postgresTarget(parts);
     default:
-      throw storeError(`must begin with etcd:, etcds: or postgres:; got ${scheme}:; use the form ${forms}`);
+      throw storeError(`must begin with etcd:, etcds: or postgres:; got ${scheme}:. Use the form ${forms}`);
   }
 }
 
@@ -175,8 +175,8 @@ function postgresHost(text: string): PostgresHost {
 }
 
 /**
- * Reads the TLS parameters of libpq. The modes allow, prefer and require are rejected, because they do without TLS or
- * do not check the certificate.
+ * Reads the TLS parameters of libpq. The modes allow, prefer and require are rejected, because they permit connections
+ * without TLS or do not check the certificate.
  */
 function postgresTls(query: Map<string, string>, hosts: readonly PostgresHost[]): PostgresTarget['tls'] {
   const mode = query.get('sslmode') ?? (hosts.every(isOnThisHost) ? 'disable' : 'verify-full');

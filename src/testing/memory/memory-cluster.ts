@@ -44,7 +44,7 @@ export interface MemoryCluster {
   refuse(id: string): void;
   /** Makes the server leave new connections pending, neither accepted nor refused. */
   stall(id: string): void;
-  /** Makes the server accept connections again. Also restarts a killed server. */
+  /** Makes the server accept connections again. A killed server starts again. */
   accept(id: string): void;
   /** Makes the server handle no request, like a process after SIGSTOP. */
   pause(id: string): void;

@@ -64,7 +64,7 @@ export interface MemoryServer {
   refuse(): void;
   /** Leaves new connections pending, neither accepted nor refused. Established connections continue. */
   stall(): void;
-  /** Accepts new connections, and the pending connections of a stalled server. Also restarts a killed server. */
+  /** Accepts new connections, and the pending connections of a stalled server. A killed server starts again. */
   accept(): void;
   /** Accepts connections but handles no request, like a process after SIGSTOP. */
   pause(): void;

@@ -125,7 +125,10 @@ function candidateList(count: number, labels: Omit<EndpointInit, 'address'> = {}
 function assertPicks(picks: readonly (Candidate | undefined)[], candidates: readonly Candidate[]): void {
   for (const picked of picks) {
     const isValid = picked === undefined ? candidates.length === 0 : candidates.includes(picked);
-    assert.ok(isValid, `picked ${idOf(picked)}`);
+    assert.ok(
+      isValid,
+      `a picker must return a candidate, or undefined if there is none; got ${idOf(picked)}`,
+    );
   }
 }
 

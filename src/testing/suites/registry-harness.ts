@@ -29,7 +29,7 @@ export type RegistryCapability = 'list' | 'search' | 'watch' | 'put' | 'remove' 
 export interface RegistrySuiteOptions {
   /** Creates a registry with exactly the given services. Called once per case. */
   readonly create: (contents: RegistryContents) => Promise<RegistryUnderTest> | RegistryUnderTest;
-  /** Capabilities that the registry lacks. The cases of these capabilities are skipped. Default: none. */
+  /** Capabilities that the registry lacks. The cases that need these capabilities are skipped. Default: none. */
   readonly without?: readonly RegistryCapability[];
   /**
    * Waits for a time in ms. A registry with I/O needs `setTimeout` of `node:timers/promises`. A registry in virtual
@@ -163,7 +163,7 @@ export class RegistryHarness {
   }
 }
 
-/** Runs all promise jobs, including jobs that are added meanwhile. */
+/** Runs all promise jobs, including the jobs that these jobs add. */
 export async function flushPromises(): Promise<void> {
   for (let turn = 0; turn < 200; turn++) await Promise.resolve();
 }
@@ -173,15 +173,16 @@ export function assertBound(
   resolution: Resolution | undefined,
   expected: readonly EndpointInit[],
 ): void {
-  assert.ok(resolution, `the snapshot does not contain ${name}`);
-  if (resolution.kind !== 'bound') assert.fail(`${name} is ${resolution.kind}`);
+  assert.ok(resolution, `the snapshot must contain ${name}`);
+  if (resolution.kind !== 'bound')
+    assert.fail(`the kind of ${name} must be 'bound'; got '${resolution.kind}'`);
   assert.ok(Array.isArray(resolution.endpoints), `endpoints of ${name} must be a list`);
   assert.deepEqual(normalizedEndpoints(resolution.endpoints, name), normalizedEndpoints(expected, name));
   assertTimes(name, resolution);
 }
 
 function assertAbsent(name: string, resolution: Resolution): void {
-  assert.equal(resolution.kind, 'absent', `${name} is ${resolution.kind}`);
+  assert.equal(resolution.kind, 'absent', `the kind of ${name} must be 'absent'; got '${resolution.kind}'`);
   assertTimes(name, resolution);
 }
 

@@ -17,7 +17,7 @@ export interface IdempotencyStoreLocation {
 
 export interface StoreCase {
   readonly name: string;
-  /** The case passes unchecked for a store without this property. */
+  /** A property of stores that the case checks. The case passes without a check for a store that lacks the property. */
   readonly requires?: 'durable' | 'scope';
   readonly run: (store: IdempotencyStore, location: IdempotencyStoreLocation) => Promise<void>;
 }

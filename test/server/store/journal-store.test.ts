@@ -76,7 +76,7 @@ test.skipIf(process.getuid?.() !== 0)('rejects a folder of another user, with th
   chownSync(folder, 12_345, 12_345);
   await expect(openAt(folder).load()).rejects.toMatchObject({
     code: 'FORBIDDEN',
-    message: expect.stringMatching(/got user 12345;.*sudo chown -R 0 /) as string,
+    message: expect.stringMatching(/got user 12345\. Use .*sudo chown -R 0 /) as string,
   });
 });
 
@@ -367,7 +367,7 @@ test('says why a folder is not opened, and what to do', async () => {
     files.clear();
     files.set('CURRENT', Buffer.from('MANIFEST-000002\n'));
   });
-  await refused('it contains logs', (files) => {
+  await refused('the folder contains logs', (files) => {
     files.clear();
     files.set('logs', Buffer.alloc(0));
   });

@@ -55,7 +55,7 @@ test.each([
     code: 'REGISTRY_UNREACHABLE',
     execution,
     message: expect.stringContaining(
-      'The store did not respond: a: refused; b: refused; check that the database is running',
+      'The store did not respond: a: refused; b: refused. Check that the database is running',
     ),
   });
   await clock.advance(4_000);

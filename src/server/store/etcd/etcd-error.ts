@@ -78,7 +78,7 @@ export function toEtcdError(response: StoreResponse, subject: string, prefix: st
     );
   if (code === codes.outOfRange || /has been compacted|future revision/.test(message))
     return unreachable('compacted', 'has compacted a revision that this server needs');
-  if (/lease not found/.test(message)) return unreachable('lease', 'has expired the lease of this server');
+  if (/lease not found/.test(message)) return unreachable('lease', 'has ended the lease of this server');
   if (response.status === 404 || code === codes.unimplemented)
     return new EtcdError(
       'final',

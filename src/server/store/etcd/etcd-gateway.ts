@@ -47,8 +47,8 @@ export class EtcdGateway {
   /**
    * Checks the version of etcd, and logs in if the store URL contains a user.
    *
-   * @throws {@link ClerkError} `CONFIG_INVALID` when the version is not supported, or TLS is used by only one of
-   *   client and etcd; `FORBIDDEN`; `REGISTRY_UNREACHABLE`
+   * @throws {@link ClerkError} `CONFIG_INVALID` when the version is not supported, or only one side uses TLS;
+   *   `FORBIDDEN` when etcd rejects the user; `REGISTRY_UNREACHABLE` when no member has responded
    */
   async connect(): Promise<void> {
     const body = await this.#version().catch(async (error: unknown) => {
@@ -135,8 +135,8 @@ export class EtcdGateway {
   }
 
   /**
-   * Tries the other scheme, and throws a clear error if it works. etcd itself closes a connection with the wrong
-   * scheme without an error message.
+   * Tries the other scheme, and throws a clear error if the other scheme works. etcd itself closes a connection with
+   * the wrong scheme without an error message.
    */
   async #refuseOtherScheme(): Promise<void> {
     const given = this.#target.origins[0] as string;
@@ -193,7 +193,7 @@ export class EtcdGateway {
 
   async #logIn({ user, password }: StoreCredentials): Promise<void> {
     const body = JSON.stringify({ name: user, password });
-    // etcd hashes the password, which can take seconds on a busy machine.
+    // etcd hashes the password, which can take seconds on a busy machine. Therefore the timeout is longer.
     const response = await this.#members.call(bulkCall, async (member, timeoutMs) => {
       // No token is sent, because etcd would reject an expired token here too.
       const answer = await this.#post(member, '/auth/authenticate', body, timeoutMs, {});

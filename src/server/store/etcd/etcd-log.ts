@@ -89,7 +89,7 @@ class EtcdLog implements SharedLog {
     for (const [i, pair] of pairs.entries()) {
       if (keyOf(pair) !== this.#keys.batch(first + i)) throw this.#damagedError(first + i);
       const batch = await this.#toBatch(first + i, pair);
-      // The parts of the batch were removed after its key was read.
+      // The parts of the batch were removed after its key was read, so the batch is compacted.
       if (batch === undefined) return batches.length === 0 ? 'compacted' : batches;
       batches.push(batch);
     }
@@ -201,7 +201,7 @@ class EtcdLog implements SharedLog {
     if (point === undefined)
       throw new ClerkError(
         'REGISTRY_INVALID',
-        `The store ${this.subject} has lost the key ${this.#keys.head}; restore etcd from a backup; without a backup, restarted servers begin with no names and no rights`,
+        `The store ${this.subject} has lost the key ${this.#keys.head}. Restore etcd from a backup. Without a backup, restarted servers begin with no names and no rights`,
       );
     this.#hints.expect(point.position);
     return point;

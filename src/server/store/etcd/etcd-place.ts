@@ -15,7 +15,7 @@ const owner = 'binding-clerk';
  * Initializes an empty prefix for a log. Checks that a prefix with keys contains a log.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the prefix contains keys of another program; `REGISTRY_INVALID`
- *   when a later release wrote the log
+ *   when a later release wrote the log, or its key `head` is missing
  */
 export async function claimPrefix(gateway: EtcdGateway, keys: EtcdKeys): Promise<void> {
   await refuseNestedPrefix(gateway, keys);
@@ -57,7 +57,7 @@ async function refuseNestedPrefix(gateway: EtcdGateway, { prefix }: EtcdKeys): P
     try {
       found = (await gateway.call('/kv/range', rangeOf(`${parent}mark`))) as typeof found;
     } catch (error) {
-      // A user with access only to its own prefix cannot read the key of the other log.
+      // A user with access only to its own prefix cannot read the key of the other log. Skip the check of this prefix.
       if (error instanceof EtcdError && error.code === 'FORBIDDEN') continue;
       throw error;
     }

@@ -129,8 +129,8 @@ export class EtcdSnapshots {
   }
 
   /**
-   * Yields the parts. Reads them at the etcd revision of the description, at which they exist even if a newer
-   * snapshot has replaced them.
+   * Yields the parts. Reads the parts at the etcd revision at which their description was read. At this revision, the
+   * parts exist even if a newer snapshot has replaced them.
    */
   async *#parts(
     { position, writer, parts }: SnapshotRecord,

@@ -21,7 +21,7 @@ export function watchHead(gateway: EtcdGateway, head: string, events: HintEvents
     {
       onMessage: (message) => {
         const result = isObject(message) ? message['result'] : undefined;
-        // etcd cancels a watch when its token has expired or its user has lost access.
+        // etcd cancels a watch when its token has expired or its user has lost access, so log in before the next watch.
         if (!isObject(result) || result['canceled'] === true) {
           gateway.renewToken().then(end, end);
           return;

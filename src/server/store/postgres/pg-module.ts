@@ -54,7 +54,7 @@ export function pgModule(): PgModule {
   } catch (cause) {
     throw new ClerkError(
       'CONFIG_INVALID',
-      `A store in Postgres needs the package pg, which cannot be loaded: run npm install pg; ${firstLineOf((cause as Error).cause)}`,
+      `A store in Postgres needs the package pg, which cannot be loaded (${firstLineOf((cause as Error).cause)}). Run npm install pg`,
       { cause },
     );
   }

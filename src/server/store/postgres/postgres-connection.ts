@@ -10,7 +10,7 @@ const statementTimeoutMs = 4_000;
 const minVersion = 140_000;
 
 /**
- * Settings and checks of each connection. A standby is rejected later, because its data may be old.
+ * Settings and checks of each connection. A standby is rejected after this statement, because its data may be old.
  * `synchronous_commit` is at least `on`, because a commit must survive a crash.
  */
 const setup = `SELECT pg_is_in_recovery() AS standby,
@@ -97,7 +97,7 @@ export class PostgresConnection {
       return rows;
     } catch (error) {
       const failure = error instanceof PostgresFailure ? error : toPostgresError(error, place, true);
-      // Otherwise a late response would be taken for the response to the next statement.
+      // Close the connection. A late response would be taken for the response to the next statement.
       if (failure instanceof PostgresFailure) this.destroy();
       throw failure;
     }

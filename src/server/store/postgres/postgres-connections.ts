@@ -54,7 +54,7 @@ export class PostgresConnections {
     });
   }
 
-  /** Calls `use` with a new connection. After a failure, calls it again with a connection to another host. */
+  /** Calls `use` with a new connection. After a failure, calls `use` again with a connection to another host. */
   withConnection<T>(use: (connection: PostgresConnection) => Promise<T>): Promise<T> {
     return this.#members.call({}, async (member, timeoutMs) => {
       const connection = await this.#connect(member, timeoutMs);

@@ -2,7 +2,7 @@ import { ClerkError, errorMessage } from '../../../core/errors.js';
 
 /** A failure of a statement or a connection. A retry, at this or another host, may succeed. */
 export class PostgresFailure extends Error {
-  /** Whether the statement had no effect for certain. */
+  /** Whether it is certain that the statement had no effect. */
   readonly isUnsent: boolean;
 
   constructor(message: string, isUnsent: boolean, cause?: unknown) {

@@ -11,8 +11,8 @@ const stepTimeoutMs = 4_000;
  */
 const steps: readonly ((schema: string) => readonly string[])[] = [
   (schema) => [
-    // Each append updates the single row of `head`. A low fillfactor leaves free space in its page, which makes
-    // updates cheap.
+    // Each append updates the single row of `head`. A low fillfactor leaves free space in the page of this row, which
+    // makes updates cheap.
     `CREATE TABLE ${schema}.head (
       one boolean PRIMARY KEY DEFAULT true CHECK (one), position bigint NOT NULL, id text NOT NULL
     ) WITH (fillfactor = 10)`,
@@ -36,7 +36,7 @@ const steps: readonly ((schema: string) => readonly string[])[] = [
  * Creates or upgrades the schema.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when another program uses the schema; `REGISTRY_INVALID` when a later
- *   release has upgraded it
+ *   release has upgraded the schema
  */
 export async function prepareSchema(connection: PostgresConnection, place: PostgresPlace): Promise<void> {
   const { schema } = place;
