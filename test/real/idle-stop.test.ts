@@ -18,7 +18,8 @@ async function idleHost() {
   const clerk = createClerk({ registry: server.url });
   onTestFinished(() => clerk.destroy());
   const orders = clerk.bind(host.name);
-  const call = (path = '/') => orders.json<{ pid: number }>(path, { timeoutMs: 60_000 });
+  const call = (path = '/', method = 'GET') =>
+    orders.json<{ pid: number }>(path, { method, timeoutMs: 60_000 });
   return { host, clerk, call };
 }
 
@@ -46,7 +47,7 @@ test(
   async () => {
     const { host, clerk, call } = await idleHost();
     const { pid } = await call();
-    expect(await call('/slow?ms=4000')).toEqual({ pid });
+    for (const method of ['GET', 'POST']) expect(await call('/slow?ms=4000', method)).toEqual({ pid });
     const body = await clerk.bind(host.name).bytes('/bytes?ms=4000', { timeoutMs: 60_000 });
     expect(Buffer.from(body).toString()).toBe(`a{"pid":${String(pid)}}`);
     const [endpoint] = (await host.get(`resolve?name=${host.name}`)).endpoints;
@@ -73,8 +74,18 @@ test(
     // The pause is longer than `idleStopMs`, so each call may meet the decision or the drain.
     for (const pauseMs of [1_300, 1_600, 1_900, 2_200]) {
       await setTimeout(pauseMs);
-      const { pid } = await call('/slow?ms=1500');
+      // A POST that is cut is not sent again.
+      const { pid } = await call('/slow?ms=1500', 'POST');
       expect(host.pids).toContain(pid);
     }
+    // A client with an earlier lookup calls a process that drains. The call lasts longer than the guarantee of lookups,
+    // so the process gets SIGTERM during the call.
+    const [{ addresses }] = (await host.get(`resolve?name=${host.name}`)).endpoints;
+    const drains = () => host.lines.filter((line) => line.startsWith('Draining ')).length;
+    const before = drains();
+    await expect.poll(drains, { timeout: 30_000, interval: 5 }).toBe(before + 1);
+    const response = await fetch(`${addresses[0]}/slow?ms=8000`, { method: 'POST' });
+    expect(await response.json()).toEqual({ pid: host.pids.at(-1) });
+    await expect.poll(() => host.running, { timeout: 30_000 }).toEqual([]);
   },
 );
