@@ -18,7 +18,14 @@ export class LaunchedHost {
   readonly #report = join(this.folder, 'report');
   server!: Server;
 
-  constructor(more: readonly string[] = []) {
+  /**
+   * @param more - further fields of the manifest
+   * @param cwd - working folder of the program
+   */
+  constructor(
+    more: readonly string[] = [],
+    private readonly cwd = root,
+  ) {
     writeFileSync(this.#report, '');
     this.writeManifest(more);
     onTestFinished(async () => {
@@ -36,7 +43,7 @@ export class LaunchedHost {
       // The tool `env` belongs to root wherever Node is installed.
       'exec: /usr/bin/env',
       `args: ${JSON.stringify(args)}`,
-      `cwd: ${root}`,
+      `cwd: ${this.cwd}`,
       'readyMs: 30000',
       ...more,
     ];
