@@ -161,7 +161,8 @@ test('after SIGTERM to the primary, the service is withdrawn and a call in fligh
 test.each([
   ['uncoordinated', 'call coordinateWorkers() in the primary'],
   ['own-store', 'pass the store to coordinateWorkers()'],
-])('workers that cannot share their calls are refused: %s', async (scene, advice) => {
+  ['own-id', 'pass the id to coordinateWorkers()'],
+])('workers that cannot be one instance are refused: %s', async (scene, advice) => {
   const { program } = await start(scene);
   const refusal = await program.waitForLine('refused');
   expect(refusal).toContain('CONFIG_INVALID');

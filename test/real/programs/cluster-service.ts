@@ -1,6 +1,7 @@
 /**
  * A service of three cluster workers that share a port. The second argument is `coordinated`, `uncoordinated`,
- * `own-store` for workers with stores of their own, or `exclusive` for uncoordinated workers with ports of their own.
+ * `own-store` for workers with stores of their own, `own-id` for workers with the option `id`, or `exclusive` for
+ * uncoordinated workers with ports of their own.
  */
 import cluster from 'node:cluster';
 import { createServer } from 'node:http';
@@ -10,7 +11,7 @@ import { printLine } from './print-line.js';
 const [registry = '', scene = '', port = '0'] = process.argv.slice(2);
 
 if (cluster.isPrimary) {
-  if (scene === 'coordinated' || scene === 'own-store') coordinateWorkers();
+  if (['coordinated', 'own-store', 'own-id'].includes(scene)) coordinateWorkers();
   for (let i = 0; i < 3; i++) cluster.fork();
 } else {
   const options = scene === 'own-store' ? { store: memoryCalls() } : {};
@@ -27,7 +28,13 @@ if (cluster.isPrimary) {
     exclusive: isExclusive,
   });
   try {
-    const ad = await advertise({ name: '/shop/orders', address: server, registry, atMostOnce: guarded });
+    const ad = await advertise({
+      name: '/shop/orders',
+      address: server,
+      registry,
+      atMostOnce: guarded,
+      ...(scene === 'own-id' && { id: `orders-${String(process.pid)}` }),
+    });
     printLine('advertised', ad.id, ad.epoch, ad.addresses.join(' '));
   } catch (error) {
     printLine('refused', (error as Error & { code: string }).code, (error as Error).message);
