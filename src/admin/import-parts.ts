@@ -6,7 +6,6 @@ export interface ImportPart {
   readonly firstLine: number;
 }
 
-const maxPartBytes = 8 * 1024 * 1024;
 const newline = 10;
 
 /** Splits the lines of an export into parts that the registry accepts as one import each. */
@@ -19,7 +18,7 @@ export function* importParts(input: Uint8Array): IterableIterator<ImportPart> {
     while (end < input.length && lines < limits.maxChangedNames) {
       const at = input.indexOf(newline, end);
       const next = at < 0 ? input.length : at + 1;
-      if (lines > 0 && next - start > maxPartBytes) break;
+      if (lines > 0 && next - start > limits.maxImportPartBytes) break;
       end = next;
       lines++;
     }

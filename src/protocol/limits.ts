@@ -43,6 +43,8 @@ export const limits = Object.freeze({
   maxServiceBytes: 4 * 1024 * 1024 - 64 * 1024,
   /** Maximum number of names and endpoints that one move or removal changes, and of lines in one import. */
   maxChangedNames: 2_000,
+  /** Maximum size of the lines that a client sends as one import, in bytes. The server accepts twice as much. */
+  maxImportPartBytes: 8 * 1024 * 1024,
   /** Former names of a moved service that its launcher and its program know. */
   maxFormerNames: 16,
   /** Maximum number of watches of one principal. */

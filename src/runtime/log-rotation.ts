@@ -7,14 +7,13 @@ import {
   renameSync,
   rmSync,
 } from 'node:fs';
-import { open, rm, stat, statfs, truncate } from 'node:fs/promises';
+import { open, rm, stat, truncate } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import type { LogRotation } from '../core/processes.js';
+import { diskSpace } from './log-disk-reserve.js';
 
 const logTailBytes = 4_096;
-/** Disk space that logs leave free for the data of the registry, in bytes. On a small disk, a quarter of the disk. */
-const reservedBytes = 64 * 1024 * 1024;
 /** Size up to which a log file is kept on an almost full disk, in bytes. */
 const minLogBytes = 64 * 1024;
 
@@ -76,17 +75,6 @@ export async function rotateLog(
   // The disk is almost full, or the copy failed. The earlier files are removed to free space.
   await removeEarlier(path, maxFiles);
   return 'discarded';
-}
-
-async function diskSpace(
-  path: string,
-  minFreeBytes: number | undefined,
-): Promise<{ readonly freeBytes: number; readonly reserve: number }> {
-  const { bavail, blocks, bsize } = await statfs(dirname(path));
-  return {
-    freeBytes: bavail * bsize,
-    reserve: minFreeBytes ?? Math.min(reservedBytes, (blocks * bsize) / 4),
-  };
 }
 
 /** Removes the earlier log files. Returns whether there was one. */

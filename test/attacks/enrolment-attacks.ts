@@ -389,7 +389,7 @@ export const enrolmentAttacks: readonly Attack<AttackedFleet>[] = [
   ),
   attack(
     'a web page of another site, in a browser that has the certificate of the client',
-    'server/http/host-check.ts: site of the page',
+    'server/http/cross-site-check.ts: site of the page',
     '403 FORBIDDEN',
     'must not come from a page of another site',
     async ({ operator }) => [

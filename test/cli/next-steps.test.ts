@@ -14,7 +14,7 @@ const errorClasses = new Map([
 ]);
 
 /** A part of a message that says what to do, or what is valid. */
-const step = /; |\b(use|must|needs?|requires|discard|check)\b|--[a-z]/;
+const step = /; |\b(use|must|needs?|requires|discard|check|restore)\b|--[a-z]/i;
 
 /** The messages without such a part. `…` stands for a value. */
 const withoutStep: Readonly<Record<string, string>> = {
@@ -41,7 +41,7 @@ const withoutStep: Readonly<Record<string, string>> = {
   '… is closed': 'the program has closed it',
   'The start of … as instance … has no launch record': 'a state of the server that no client can cause',
   'The server stores at most … health reports per principal and … in total, and ignores further reports':
-    'no client gets it; the log tells the operator that a client reports too much',
+    'no client gets it; the log shows the operator which client reports too much',
   'The registry at … is unreachable: …': 'the command adds a hint, and the error of the system says why',
   'None of … registry servers sent a valid response: …': 'the message of each server says it',
   '… was aborted by its caller…': 'the caller has aborted it',

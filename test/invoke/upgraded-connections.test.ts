@@ -24,7 +24,7 @@ class RecordingChannel extends FakeChannel {
 class CountingContext extends FakeCallContext {
   readonly counts = { pending: 0, held: 0 };
   override readonly health: Health = {
-    ...this.health,
+    ...new FakeCallContext().health,
     attemptStarted: () => {
       this.counts.pending++;
     },

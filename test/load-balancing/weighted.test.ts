@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import { localFirst } from '../../src/load-balancing/local-first.js';
-import { capacityOf, clampToMedian, weighted } from '../../src/load-balancing/weighted.js';
+import { capacityOf, clampToMedian } from '../../src/load-balancing/load-report-weights.js';
+import { weighted } from '../../src/load-balancing/weighted.js';
 import spec from '../spec/weighted.json' with { type: 'json' };
 import { PolicyHarness, fleet, report, pickTime, type CandidateSpec } from './candidates.js';
 import { chiSquareP } from './chi-square.js';

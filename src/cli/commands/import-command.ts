@@ -1,5 +1,4 @@
 import type { Command } from 'commander';
-import { importParts } from '../../admin/import-parts.js';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import { limits } from '../../protocol/limits.js';
@@ -65,12 +64,21 @@ async function importFile(context: CommandContext, file = '-', options: Options 
 /** @throws {@link ClerkError} `LIMIT_EXCEEDED` when the lines cannot be applied as a whole */
 async function applyFile(context: CommandContext, file: string, options: Options = {}): Promise<void> {
   const lines = await readLines(context, file);
-  if ([...importParts(lines)].length > 1)
+  const isPart = lines.length > limits.maxImportPartBytes || countLines(lines) > limits.maxChangedNames;
+  if (isPart)
     throw new ClerkError(
       'LIMIT_EXCEEDED',
       `clerk apply takes at most ${String(limits.maxChangedNames)} lines and 8 MiB, because it applies the file as a whole; use clerk import, which imports a longer file in parts`,
     );
   await importBytes(context, lines, options);
+}
+
+const newline = 10;
+
+function countLines(lines: Uint8Array): number {
+  let count = lines.at(-1) === newline ? 0 : 1;
+  for (const byte of lines) if (byte === newline) count++;
+  return count;
 }
 
 function readLines({ io }: CommandContext, file: string): Promise<Uint8Array> {

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { isIP } from 'node:net';
 import { isLocal, parseAddress } from '../../core/address.js';
 import { quote } from '../../core/describe-value.js';
+import { checkSameSite } from './cross-site-check.js';
 import { HttpError } from './http-error.js';
 
 const maxCachedHosts = 256;
@@ -44,12 +45,7 @@ export class HostCheck {
         );
       if (this.#acceptedHosts.size < maxCachedHosts) this.#acceptedHosts.add(host);
     }
-    const { origin } = headers;
-    const site = headers['sec-fetch-site'];
-    if (origin !== undefined && origin !== `http://${host}` && origin !== `https://${host}`)
-      throw crossOriginError('origin', origin);
-    if (site !== undefined && site !== 'same-origin' && site !== 'none')
-      throw crossOriginError('sec-fetch-site', site);
+    checkSameSite(headers, host);
   }
 
   #isOwnHost(name: string): boolean {
@@ -74,13 +70,6 @@ function hasSeveralHosts(rawHeaders: readonly string[]): boolean {
     if (name.length === 4 && name.toLowerCase() === 'host') count++;
   }
   return count > 1;
-}
-
-function crossOriginError(header: string, value: string): HttpError {
-  return new HttpError(
-    'FORBIDDEN',
-    `The request must not come from a page of another site; got ${header} ${quote(value)}; send the request from a program or from a page of this server`,
-  );
 }
 
 const hostHeaderPattern = /^(?:\[([0-9a-fA-F:.]+)\]|([A-Za-z0-9._-]+))(?::[0-9]{1,5})?$/;

@@ -10,7 +10,7 @@ import { isClerkError, errorMessage } from '../../core/errors.js';
 import type { Logger } from '../../core/logger.js';
 import { responseHeaders, callIdPattern } from '../../protocol/call-headers.js';
 import { fairCallsOf } from './fair-calls.js';
-import { findBegun, undatedKey, type UndatedKey } from './undated-key.js';
+import { findBegun, undatedKey, type UndatedKey } from './idempotency-key.js';
 import { ArrivingBodies } from './arriving-bodies.js';
 import { RetentionWindow } from './retention-window.js';
 import { fingerprintOf, type FingerprintInput, type Digest } from './fingerprint.js';

@@ -6,7 +6,7 @@ import type { Clock } from '../../core/clock.js';
 import { callHeaders, callIdPattern, probeUserAgent } from '../../protocol/call-headers.js';
 import { countCall } from './handler-activity.js';
 import { handleFetchCall, toFetchResponse } from './fetch-handler.js';
-import { parseIdempotencyKey } from './undated-key.js';
+import { parseIdempotencyKey } from './idempotency-key.js';
 import type { Digest } from './fingerprint.js';
 import { IdempotencyGuard, type ValidKey } from './idempotency-guard.js';
 import { handleNodeCall, sendResponse } from './node-handler.js';
