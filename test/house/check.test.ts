@@ -36,7 +36,11 @@ const page = [
 
 test('a good tree has no finding', () => {
   const tree: Tree = {
-    'docs/guarantees.md': [...page, '', 'See [here](#c2-2), [there](#the-deadline) and `src/core/call.ts`.'],
+    'docs/guarantees.md': [
+      ...page,
+      '',
+      'See [here](#c2-2), [there](#the-deadline) and `src/core/call.ts` in src/core.',
+    ],
     'src/core/call.ts': [
       '/**',
       ' * There is no endpoint. It goes on the wire. See [C2.2](../../docs/guarantees.md#c2-2).',
@@ -84,6 +88,12 @@ const faults: readonly (readonly [what: string, tree: Tree, printed: string])[] 
     'test/bugs/1.patch:1 path: test/gone.test.ts',
   ],
   ['a path that does not exist', { 'README.md': ['See `src/gone.ts`.'] }, 'README.md:1 path: src/gone.ts'],
+  ['a folder that does not exist', { 'README.md': ['Files in `src/gone/`.'] }, 'README.md:1 path: src/gone'],
+  [
+    'a folder of a comment that does not exist',
+    { 'src/core/a.ts': ['// Files of src/gone.', 'export {};'] },
+    'src/core/a.ts:1 path: src/gone',
+  ],
   [
     'a dead link of a comment',
     {

@@ -1,4 +1,4 @@
-/** Rule: links of pages and comments lead to a file and an anchor that exist; files named in them exist; every `@see` links. */
+/** Rule: links of pages and comments lead to a file and an anchor that exist; files and folders named in them exist; every `@see` links. */
 import { posix } from 'node:path';
 import { sourceOf } from './source.mjs';
 
@@ -27,12 +27,18 @@ export function* deadLinks(files, exists) {
       for (const [path] of text.matchAll(namedPaths))
         if (!exists(path))
           yield { file: file.path, line, rule: 'path', found: path, instead: 'name a file that exists' };
+      for (const [path] of text.matchAll(namedFolders))
+        if (!exists(path))
+          yield { file: file.path, line, rule: 'path', found: path, instead: 'name a folder that exists' };
     }
 }
 
 /** Files of the repository, as they are named in prose, in commands and in the heads of patches. */
 const namedPaths =
   /(?<![\w./-])(?:src|test|examples|bench|docs)\/[\w./-]*\w\.(?:ts|mts|mjs|js|cjs|json|md|patch)\b/g;
+
+/** Paths without an extension: folders of the repository, and few files such as `examples/deploy/Dockerfile`. */
+const namedFolders = /(?<![\w./-])(?:src|test|examples|bench|docs)\/[\w/-]*\w(?![\w*-]|\.\w|\/[\w*])/g;
 
 /** The lines of pages, heads of patches and comments; a tag that goes over several lines is one. */
 function* linesOf(file) {
