@@ -1,3 +1,4 @@
+import { callListeners } from '../core/call-listeners.js';
 import type { Clock } from '../core/clock.js';
 import type { CheckedCredentials } from '../core/credentials.js';
 import { ClerkError, errorMessage } from '../core/errors.js';
@@ -179,12 +180,11 @@ export class OpenedIdentity implements Identity {
     const isSame = next.pin === former.pin && next.cert === former.cert;
     this.#content = isSame ? { ...content, credentials: former } : content;
     if (isSame) return;
-    for (const listener of [...this.#listeners]) {
-      try {
-        listener(next, former);
-      } catch (error) {
-        this.#runtime.warn(`A listener of the identity ${this.name} failed: ${errorMessage(error)}`);
-      }
-    }
+    callListeners(
+      this.#listeners,
+      (error) => this.#runtime.warn(`A listener of the identity ${this.name} failed: ${errorMessage(error)}`),
+      next,
+      former,
+    );
   }
 }

@@ -1,3 +1,4 @@
+import { callListeners } from '../core/call-listeners.js';
 import type { CheckedCredentials } from '../core/credentials.js';
 import type { Clock } from '../core/clock.js';
 import { errorMessage } from '../core/errors.js';
@@ -46,22 +47,35 @@ export class LiveRegistryKey implements RegistryKey {
   }
 
   poll(): void {
-    const { clock, read, logger } = this.#options;
+    const { clock, logger } = this.#options;
     const now = clock.now();
     if (now - this.#readAt < minReadIntervalMs) return;
     this.#readAt = now;
+    const state = this.#read();
+    if (state === undefined) return;
+    const { credentials, pins } = this.#state;
+    if (state.credentials.pin === credentials.pin && state.pins.join() === pins.join()) return;
+    this.#state = state;
+    callListeners(this.#listeners, (error) =>
+      logger.error(
+        `The registry key was reloaded from its file, but a part of the server did not accept the change: ${errorMessage(error)}; restart the server`,
+      ),
+    );
+  }
+
+  /** Returns undefined, and logs an error, when the file cannot be read. */
+  #read(): RegistryKeyState | undefined {
+    const { read, logger } = this.#options;
     try {
       const state = read();
       if (state === undefined) throw new Error('the file is missing; restore the file from a backup');
       this.#logged = undefined;
-      const { credentials, pins } = this.#state;
-      if (state.credentials.pin === credentials.pin && state.pins.join() === pins.join()) return;
-      this.#state = state;
-      for (const listener of this.#listeners) listener();
+      return state;
     } catch (error) {
       const message = `The registry key was not reloaded from its file, and the last key stays in use: ${errorMessage(error)}`;
       if (message !== this.#logged) logger.error(message);
       this.#logged = message;
+      return undefined;
     }
   }
 }

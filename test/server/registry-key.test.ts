@@ -125,6 +125,29 @@ test('a step out of order changes nothing', async () => {
   expect(await codeOf(folder.rotate('prepare'))).toBe('CONFIG_INVALID');
 });
 
+test('a listener of the registry key that throws does not keep the other listeners from the new key, and is logged', () => {
+  const clock = new ManualClock();
+  const errors: string[] = [];
+  const second = systemKeys.create('/registry');
+  let stored: RegistryKeyState = { credentials: first, pins: [first.pin] };
+  const key = new LiveRegistryKey({
+    ...{ initial: stored, read: () => stored, clock },
+    logger: { error: (message) => errors.push(message) },
+  });
+  const seen: string[] = [];
+  key.onChanged(() => {
+    throw new Error('the disk is full');
+  });
+  key.onChanged(() => seen.push(key.credentials.pin));
+  stored = { credentials: second, pins: [second.pin, first.pin] };
+  clock.advance(1_000);
+  key.poll();
+  expect(seen).toEqual([second.pin]);
+  expect(errors).toEqual([
+    expect.stringMatching(/^The registry key was reloaded.*: the disk is full; restart the server$/),
+  ]);
+});
+
 test('a running registry reads its key at most once a second, and keeps the last key while the file is unreadable', () => {
   const clock = new ManualClock();
   const errors: string[] = [];
