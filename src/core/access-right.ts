@@ -54,7 +54,7 @@ export function parseRights(value: unknown): readonly AccessRight[] {
   if (rights.length === 0 || unknown.length > 0)
     throw new ClerkError(
       'CONFIG_INVALID',
-      `Rights must be one or more of ${accessRights.join(', ')}; got ${rights.length === 0 ? 'an empty list' : describeValue(unknown[0])}`,
+      `Rights must be one or more of ${accessRights.join(', ')}; got ${describeValue(rights.length === 0 ? rights : unknown[0])}`,
     );
   return Object.freeze(accessRights.filter((right) => rights.includes(right)));
 }

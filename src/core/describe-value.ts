@@ -11,11 +11,13 @@ export function quote(value: unknown): string {
   return `'${text}${value.length > 80 ? '…' : ''}'`;
 }
 
+/** Describes a value for a message, after `got`. Of a list or a long string, states the length. */
 export function describeValue(value: unknown): string {
   if (value === null) return 'null';
-  if (Array.isArray(value)) return 'a list';
+  if (Array.isArray(value)) return value.length === 0 ? 'an empty list' : `a list of ${String(value.length)}`;
   if (typeof value === 'number' || typeof value === 'boolean' || value === undefined) return String(value);
-  if (typeof value === 'string') return quote(value);
+  if (typeof value === 'string')
+    return value.length > 80 ? `${quote(value)} of ${String(value.length)} characters` : quote(value);
   return typeof value === 'object' ? 'an object' : `a ${typeof value}`;
 }
 

@@ -149,7 +149,7 @@ test('rejects invalid input and names the service and the problem', () => {
     [{ address, zone: 'z'.repeat(254) }, 'must have a zone of 1 to 253 characters'],
     [{ address, host: 7 }, 'must have a host of 1 to 253 characters; got 7'],
     [{ address, version: {} }, 'must have a version of 1 to 253 characters; got an object'],
-    [{ address, attributes: [] }, 'must have an object as attributes; got a list'],
+    [{ address, attributes: [] }, 'must have an object as attributes; got an empty list'],
     [{ address, attributes: null }, 'must have an object as attributes; got null'],
     [{ address, attributes: { n: 1 } }, "must have a string as attribute 'n'; got 1"],
     [{ address, id: '' }, `${idRule} ''`],

@@ -1,6 +1,6 @@
 import type * as z from 'zod/mini';
 import { accessRights } from '../../core/access-right.js';
-import { quote } from '../../core/describe-value.js';
+import { describeValue, quote } from '../../core/describe-value.js';
 import { enrolTokenTtl } from '../../protocol/enrol-token.js';
 import { limits } from '../../protocol/limits.js';
 import { expectedType, formatPath } from '../../protocol/schema-issues.js';
@@ -108,7 +108,7 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
     if (inner !== undefined)
       return issueMessage({ ...inner, path: [...path, ...inner.path] }, value, subject);
   }
-  if (path.length === 0) return `${subject} must be an object; got ${describe(value)}`;
+  if (path.length === 0) return `${subject} must be an object; got ${describeReceived(value)}`;
   let fieldValue = value;
   for (const key of path) fieldValue = (fieldValue as Record<PropertyKey, unknown> | undefined)?.[key];
   const fieldName = path.findLast(
@@ -118,19 +118,14 @@ function issueMessage(issue: z.core.$ZodIssue, value: unknown, subject: string):
     fieldName === path.at(-1) && fieldName !== undefined
       ? (fieldDescriptions[fieldName] ?? '')
       : (typeDescription(issue) ?? fieldDescriptions[fieldName ?? ''] ?? 'valid');
-  return `Field ${quote(formatPath(path))} must be ${expected}; got ${fieldValue === undefined ? 'nothing' : describe(fieldValue)}`;
+  return `Field ${quote(formatPath(path))} must be ${expected}; got ${describeReceived(fieldValue)}`;
 }
 
 function typeDescription(issue: z.core.$ZodIssue): string | undefined {
   return issue.code === 'invalid_union' ? 'a string or a finite number' : expectedType(issue);
 }
 
-function describe(value: unknown): string {
-  if (typeof value === 'string')
-    return value.length > 80 ? `a string of ${value.length} characters` : quote(value);
-  if (typeof value === 'number') return Number.isFinite(value) ? String(value) : 'a number that is too large';
-  if (typeof value === 'boolean') return String(value);
-  if (value === null) return 'null';
-  if (Array.isArray(value)) return `an array of ${value.length}`;
-  return value === undefined ? 'nothing' : 'an object';
+/** JSON has no `undefined`, so a missing value is nothing. */
+function describeReceived(value: unknown): string {
+  return value === undefined ? 'nothing' : describeValue(value);
 }

@@ -304,7 +304,7 @@ test('an import with an invalid line imports nothing and names the line', async 
       '{"kind":"link","name":"/a","target":"/b","force":true}',
       "Line 2 has the unknown field 'force'; remove the field, or check the spelling",
     ],
-    ['[]', 'Line 2 must be an object; got an array of 0'],
+    ['[]', 'Line 2 must be an object; got an empty list'],
     [`${'['.repeat(17)}${']'.repeat(17)}`, 'Line 2 must have at most 16 levels of objects and arrays'],
     [
       '{"kind":"link","kind":"link","name":"/a","target":"/b"}',
