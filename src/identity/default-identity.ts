@@ -1,9 +1,9 @@
-import { parseAddress } from '../core/address.js';
 import { ClerkError } from '../core/errors.js';
 import type { Identity } from '../core/identity.js';
 import { isPin } from '../core/key-pin.js';
 import { parseHandshake } from '../protocol/launch-handshake.js';
 import type { LaunchHandshake } from '../protocol/launch-messages.js';
+import { checkRegistryUrls } from '../registry-client/registry-access.js';
 import { openIdentityFrom, type IdentityRuntime } from './open-identity.js';
 import { OpenedIdentity } from './opened-identity.js';
 import { enrolKey } from './request-enrolment.js';
@@ -73,7 +73,7 @@ async function enrolLaunchedKey(
   runtime: IdentityRuntime,
 ): Promise<Identity> {
   const credentials = runtime.keys.create(name);
-  const urls = registry.map((url) => parseAddress(url).text);
+  const urls = checkRegistryUrls(registry, 'The launch handshake: registry');
   const target = { urls, registryKeys: [registryKey], credentials };
   const registryKeys = await enrolKey(target, { name, instance, epoch, ticket }, runtime);
   const content = { credentials, registry: urls, registryKeys };

@@ -1,4 +1,3 @@
-import { parseAddress } from '../core/address.js';
 import type { CheckedCredentials, KeyTools } from '../core/credentials.js';
 import { definedFields } from '../core/defined-fields.js';
 import { describeValue, quote } from '../core/describe-value.js';
@@ -6,6 +5,7 @@ import { ClerkError, errorMessage, isClerkError } from '../core/errors.js';
 import type { PrivateFiles } from '../core/files.js';
 import { isObject } from '../core/is-object.js';
 import { parsePins, type KeyPin } from '../core/key-pin.js';
+import { checkRegistryUrls } from '../registry-client/registry-access.js';
 
 export interface IdentityContent {
   readonly credentials: CheckedCredentials;
@@ -186,7 +186,7 @@ function parseObject(text: string, subject: string): Record<string, unknown> {
 }
 
 function parseUrls(value: unknown): readonly string[] {
-  return Object.freeze((Array.isArray(value) ? value : [value]).map((url) => parseAddress(url).text));
+  return checkRegistryUrls(Array.isArray(value) ? value : [value], "the field 'registry'");
 }
 
 function checkNext(name: unknown, value: unknown, keys: Pick<KeyTools, 'check'>): CheckedCredentials {

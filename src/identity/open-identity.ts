@@ -1,4 +1,3 @@
-import { parseAddress } from '../core/address.js';
 import type { Clock } from '../core/clock.js';
 import type { CredentialProvider, KeyAlgorithm } from '../core/credentials.js';
 import { describeValue, quote } from '../core/describe-value.js';
@@ -9,6 +8,7 @@ import { isObject } from '../core/is-object.js';
 import { parsePins, type KeyPin } from '../core/key-pin.js';
 import { parseName } from '../core/name.js';
 import { isEnrolToken } from '../protocol/enrol-token.js';
+import { parseRegistryList, registryUrlsOf } from '../registry-client/registry-access.js';
 import { enrolKey } from './request-enrolment.js';
 import { IdentityFile, type IdentityContent } from './identity-file.js';
 import { OpenedIdentity, type IdentityStore, type OpenedIdentityRuntime } from './opened-identity.js';
@@ -89,10 +89,12 @@ function toOptions(source: unknown): IdentityOptions {
   return source;
 }
 
-function parseRegistry(given: string | readonly string[]): readonly string[] {
-  const urls = typeof given === 'string' ? given.split(',').map((url) => url.trim()) : given;
-  if (urls.length === 0) throw optionError("needs at least one address in the option 'registry'");
-  return urls.map((url) => parseAddress(url).text);
+/** A string may contain several URLs, separated by commas, as in `$CLERK_REGISTRY`. */
+function parseRegistry(registry: unknown): readonly string[] {
+  const subject = 'openIdentity(): registry';
+  return typeof registry === 'string'
+    ? parseRegistryList(registry, subject)
+    : registryUrlsOf({ registry }, subject);
 }
 
 function toConfig(options: IdentityOptions): IdentityConfig {

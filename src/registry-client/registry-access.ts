@@ -64,11 +64,14 @@ export function parseRegistryList(text: string, subject: string): readonly strin
   return checkRegistryUrls(text.split(','), subject, `${oneUrl}, or several such URLs separated by commas`);
 }
 
-/** @param expected - what the list must be, for the message */
+/**
+ * @param expected - what the value must be, for the message
+ * @throws {@link ClerkError} `CONFIG_INVALID`
+ */
 export function checkRegistryUrls(
   urls: readonly unknown[],
   subject: string,
-  expected: string,
+  expected = `${oneUrl}, or a list of such URLs`,
 ): readonly string[] {
   return Object.freeze(
     urls.map((url) => {

@@ -72,6 +72,15 @@ test('a launched instance whose ticket is refused tries again when it is asked a
   expect(await identity.open()).toMatchObject({ name: '/shop/orders' });
 });
 
+test('a handshake whose registry does not use HTTP is refused, and no key is enrolled', async () => {
+  const { registry, identity } = world({ CLERK_LAUNCHED: '1' }, { registry: ['tcp://127.0.0.1:4711'] });
+  await expect(identity.open()).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: expect.stringContaining('registry must be an http: or https: URL'),
+  });
+  expect(registry.requests).toEqual([]);
+});
+
 test('a launched instance of a registry without keys uses the file of its environment', async () => {
   const CLERK_IDENTITY = await identityFile();
   const { registry, identity } = world(

@@ -122,7 +122,11 @@ test.each<[string, unknown, RegExp]>([
   ['an invalid name', { ...fields, name: 'orders' }, /absolute name/],
   ['no key', { ...fields, key: undefined }, /private key in PEM/],
   ['the certificate of another key', { ...fields, cert: systemKeys.create('/x').cert }, /belong to its key/],
-  ['an invalid registry', { ...fields, registry: ['ftp://x'] }, /Address 'ftp:\/\/x'/],
+  [
+    'a registry that does not use HTTP',
+    { ...fields, registry: ['tcp://x:1'] },
+    /the field 'registry' must be an http: or https: URL .*; got 'tcp:\/\/x:1'/,
+  ],
   ['an invalid registry key', { ...fields, registryKey: ['sha256/x'] }, /must be 'sha256\/'/],
   ['a next key that is a text', { ...fields, next: 'x' }, /private key in PEM/],
 ])('refuses %s without quoting a key', (_, value, reason) => {
