@@ -10,20 +10,24 @@ interface Parent {
 
 export interface Deadline {
   readonly clock: Clock;
-  /** Time after which the work is aborted, in ms. */
-  readonly limitMs: number;
+  /** Time after which the work is aborted, in ms. Undefined: no limit. */
+  readonly limitMs: number | undefined;
   readonly onTimeout: () => Error;
   /** Signals that end the work early. */
   readonly parents: readonly Parent[];
+  /** Whether the timer keeps the process alive. Default false. */
+  readonly keepsAlive?: boolean;
+  /** Whether the signal of the work also aborts when the work resolves, so that no part of it continues. Default false. */
+  readonly abortsOnSuccess?: boolean;
 }
 
 /**
  * Runs work with its own abort signal, and settles like the work. Rejects early with `onTimeout()` after `limitMs`, or
  * with the error of a parent when its signal aborts. Each rejection also aborts the signal of the work, so that no part
- * of the work continues. Removes its listeners and its timer at the end. The timer does not keep the process alive.
+ * of the work continues. Removes its listeners and its timer at the end.
  */
 export function withDeadline<T>(
-  { clock, limitMs, onTimeout, parents }: Deadline,
+  { clock, limitMs, onTimeout, parents, keepsAlive = false, abortsOnSuccess = false }: Deadline,
   run: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const controller = new AbortController();
@@ -44,17 +48,20 @@ export function withDeadline<T>(
       signal.addEventListener('abort', onAbort);
       cleanUps.push(() => signal.removeEventListener('abort', onAbort));
     }
-    const timer = clock.setTimer(() => {
-      clock.afterPendingIo(() => {
-        if (!controller.signal.aborted) fail(onTimeout());
-      });
-    }, limitMs);
-    timer.setRef(false);
-    cleanUps.push(() => timer.cancel());
+    if (limitMs !== undefined) {
+      const timer = clock.setTimer(() => {
+        clock.afterPendingIo(() => {
+          if (!controller.signal.aborted) fail(onTimeout());
+        });
+      }, limitMs);
+      timer.setRef(keepsAlive);
+      cleanUps.push(() => timer.cancel());
+    }
     void (async () => {
       try {
         const result = await run(controller.signal);
         for (const cleanUp of cleanUps) cleanUp();
+        if (abortsOnSuccess) controller.abort();
         resolve(result);
       } catch (error) {
         if (!controller.signal.aborted) fail(error);

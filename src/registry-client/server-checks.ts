@@ -1,4 +1,4 @@
-import { backoffBoundMs } from '../core/backoff.js';
+import { backoffBoundMs, equalJitterMs } from '../core/backoff.js';
 import type { Clock } from '../core/clock.js';
 import type { RegistryConnection, RegistryRequest, RegistryResponse } from './connection.js';
 import { isUnavailable } from './connection-errors.js';
@@ -56,7 +56,7 @@ export class ServerChecks {
   }
 
   #delay(boundMs: number): number {
-    const ms = (boundMs * (1 + this.#clock.random())) / 2;
+    const ms = equalJitterMs(boundMs, this.#clock.random());
     this.#nextAt = this.#clock.now() + ms;
     return ms;
   }

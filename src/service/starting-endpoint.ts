@@ -1,6 +1,8 @@
 import { parseAddress, type Address } from '../core/address.js';
+import { backoffBoundMs } from '../core/backoff.js';
 import { sleep, type Clock } from '../core/clock.js';
 import type { Logger } from '../core/logger.js';
+import { withDeadline } from '../core/with-deadline.js';
 import { isAborted } from '../core/abort-signal.js';
 
 export interface StartingEndpointOptions {
@@ -16,8 +18,8 @@ export interface StartingEndpointOptions {
 const firstCheckMs = 250;
 /** Time limit of each later check, in ms. */
 const checkMs = 1_000;
-const minDelayMs = 25;
-const maxDelayMs = 250;
+/** Delays between checks. They have no jitter, because only this process connects to its addresses. */
+const backoff = { firstMs: 25, maxMs: 250 };
 /** Maximum time in the state `starting`, in ms, because the address may be reachable only from other hosts. */
 const maxStartingMs = 30_000;
 /** Delay before another attempt to register as up, in ms. */
@@ -79,38 +81,33 @@ export class StartingEndpoint {
   async #untilAccepted(signal: AbortSignal): Promise<boolean> {
     const { clock } = this.#options;
     const until = clock.now() + maxStartingMs;
-    let delayMs = minDelayMs;
-    while (!isAborted(signal) && clock.now() < until) {
-      await sleep(clock, Math.min(delayMs, until - clock.now()), false);
-      delayMs = Math.min(2 * delayMs, maxDelayMs);
+    for (let checks = 1; !isAborted(signal) && clock.now() < until; checks++) {
+      await sleep(clock, Math.min(backoffBoundMs(backoff, checks), until - clock.now()), false);
       if (isAborted(signal)) return false;
       if (await this.#isAccepted(Math.min(checkMs, until - clock.now()), signal)) return true;
     }
     return false;
   }
 
-  async #isAccepted(timeoutMs: number, signal: AbortSignal): Promise<boolean> {
+  async #isAccepted(limitMs: number, signal: AbortSignal): Promise<boolean> {
     const { clock, addresses, acceptsConnection } = this.#options;
-    const controller = new AbortController();
-    const abort = (): void => controller.abort();
-    const timer = clock.setTimer(abort, timeoutMs);
-    timer.setRef(false);
-    signal.addEventListener('abort', abort);
+    const noConnection = (): Error => new Error('No address accepts a connection');
+    const deadline = {
+      ...{ clock, limitMs, onTimeout: noConnection, parents: [{ signal, error: noConnection }] },
+      // The first connection ends the attempts at the other addresses.
+      abortsOnSuccess: true,
+    };
     try {
-      const connect = async (text: string): Promise<void> => {
-        if ((await acceptsConnection?.(parseAddress(text), controller.signal)) !== true)
-          throw new Error(text);
-      };
-      await Promise.any(addresses().map(connect));
+      await withDeadline(deadline, (attempts) =>
+        Promise.any(
+          addresses().map(async (text) => {
+            if ((await acceptsConnection?.(parseAddress(text), attempts)) !== true) throw noConnection();
+          }),
+        ),
+      );
       return true;
     } catch {
       return false;
-    } finally {
-      timer.cancel();
-      signal.removeEventListener('abort', abort);
-      abort();
     }
   }
 }
-
-/** A signal can abort during an `await`, which the type checker ignores. */

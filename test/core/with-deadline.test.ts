@@ -48,6 +48,47 @@ test('at the limit, the work is aborted, and its later result is ignored', async
   settle().reject(new Error('ignored'));
 });
 
+test('without a limit, the work has no timer', async () => {
+  const runtime = createFakeRuntime({ seed: 1 });
+  const deadline = {
+    clock: runtime,
+    limitMs: undefined,
+    onTimeout: () => new Error('too late'),
+    parents: [],
+  };
+  let resolve!: (value: string) => void;
+  const result = withDeadline(deadline, () => new Promise<string>((r) => (resolve = r)));
+  expect(runtime.pendingTimers).toBe(0);
+  resolve('done');
+  expect(await result).toBe('done');
+});
+
+test.each([undefined, false, true])(
+  'the timer keeps the process alive only if it is asked for (%s)',
+  (keepsAlive) => {
+    const runtime = createFakeRuntime({ seed: 1 });
+    const deadline = { clock: runtime, limitMs: 100, onTimeout: () => new Error('too late'), parents: [] };
+    void withDeadline(
+      { ...deadline, ...(keepsAlive !== undefined && { keepsAlive }) },
+      () => new Promise(() => undefined),
+    );
+    expect(runtime.refTimers).toBe(keepsAlive === true ? 1 : 0);
+  },
+);
+
+test('with abortsOnSuccess, the signal of the work aborts with its result', async () => {
+  const clock = createFakeRuntime({ seed: 1 });
+  const deadline = { clock, limitMs: 100, onTimeout: () => new Error('too late'), parents: [] };
+  const signals: AbortSignal[] = [];
+  const run = async (signal: AbortSignal): Promise<string> => {
+    signals.push(signal);
+    return 'done';
+  };
+  expect(await withDeadline({ ...deadline, abortsOnSuccess: true }, run)).toBe('done');
+  await withDeadline(deadline, run);
+  expect(signals.map(({ aborted }) => aborted)).toEqual([true, false]);
+});
+
 test('a parent aborts the work with its reason', async () => {
   const { parent, signals, run } = start();
   const result = run();

@@ -1,5 +1,6 @@
 import type { Clock } from '../../core/clock.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
+import { withDeadline } from '../../core/with-deadline.js';
 
 export const maxWaiters = 1_024;
 
@@ -49,42 +50,32 @@ export class SharedStart<T> {
         `At most ${maxWaiters} callers can wait for the start of ${this.#name}; retry later`,
       );
     this.#waiters++;
-    let cleanUp = (): void => undefined;
+    const deadline = {
+      ...{ clock, limitMs: waitMs, keepsAlive: true },
+      onTimeout: () =>
+        new ClerkError(
+          'DEADLINE_EXCEEDED',
+          `${this.#name} did not start within ${waitMs} ms; the start continues, so retry to wait longer`,
+        ),
+      parents: [{ signal, error: ({ reason }: AbortSignal) => this.#abortError(reason) }],
+    };
     try {
-      return await new Promise<T>((resolve, reject) => {
-        const aborted = (): void =>
-          reject(
-            // The reason is a `ClerkError` when the server shuts down. Its message says that the client must use
-            // another server or retry later.
-            isClerkError(signal?.reason)
-              ? signal.reason
-              : new ClerkError(
-                  'ABORTED',
-                  `Waiting for the start of ${this.#name} was aborted; the start itself continues`,
-                  {
-                    cause: signal?.reason,
-                  },
-                ),
-          );
-        const timedOut = (): void =>
-          reject(
-            new ClerkError(
-              'DEADLINE_EXCEEDED',
-              `${this.#name} did not start within ${waitMs} ms; the start continues, so retry to wait longer`,
-            ),
-          );
-        const timer = waitMs === undefined ? undefined : clock.setTimer(timedOut, waitMs);
-        cleanUp = () => {
-          timer?.cancel();
-          signal?.removeEventListener('abort', aborted);
-        };
-        signal?.addEventListener('abort', aborted);
-        if (signal?.aborted === true) aborted();
-        this.#outcome.then(resolve, reject);
-      });
+      return await withDeadline(deadline, () => this.#outcome);
     } finally {
-      cleanUp();
       this.#waiters--;
     }
+  }
+
+  /**
+   * The reason is a `ClerkError` when the server shuts down. Its message says that the client must use another server or
+   * retry later.
+   */
+  #abortError(reason: unknown): ClerkError {
+    if (isClerkError(reason)) return reason;
+    return new ClerkError(
+      'ABORTED',
+      `Waiting for the start of ${this.#name} was aborted; the start itself continues`,
+      { cause: reason },
+    );
   }
 }

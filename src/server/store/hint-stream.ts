@@ -1,3 +1,4 @@
+import { backoffBoundMs, equalJitterMs } from '../../core/backoff.js';
 import type { Timer } from '../../core/clock.js';
 import type { StoreClock } from './store-failover.js';
 
@@ -11,8 +12,7 @@ export interface HintEvents {
   onEnd(): void;
 }
 
-const minBackoffMs = 100;
-const maxBackoffMs = 2_000;
+const backoff = { firstMs: 100, maxMs: 2_000 };
 /** Time after which a stream is opened again if it has not reported a batch that a read has found, in ms. */
 const maxSilenceMs = 2_000;
 
@@ -92,9 +92,9 @@ export class HintStream {
     this.#stop = undefined;
     this.#missingSince = undefined;
     if (this.#isClosed) return;
-    const backoffMs = Math.min(minBackoffMs * 2 ** this.#failures++, maxBackoffMs);
+    const boundMs = backoffBoundMs(backoff, ++this.#failures);
     this.#timer?.cancel();
-    this.#timer = this.#clock.setTimer(() => this.start(), backoffMs * (0.5 + this.#clock.random() / 2));
+    this.#timer = this.#clock.setTimer(() => this.start(), equalJitterMs(boundMs, this.#clock.random()));
     this.#timer.setRef(false);
   }
 }

@@ -1,3 +1,4 @@
+import { backoffBoundMs, equalJitterMs } from '../../core/backoff.js';
 import { sleep, type Clock } from '../../core/clock.js';
 import { ClerkError, errorMessage } from '../../core/errors.js';
 
@@ -20,8 +21,7 @@ const defaultTimeoutMs = 4_000;
 export const defaultAttemptMs = 1_500;
 /** Options for requests with much data, which can take longer than the timeout of an attempt. */
 export const bulkCall = { attemptTimeoutMs: defaultTimeoutMs } as const;
-const minBackoffMs = 20;
-const maxBackoffMs = 400;
+const backoff = { firstMs: 20, maxMs: 400 };
 
 /**
  * The members of an etcd or PostgreSQL cluster, in the order of the store URL. A request that fails at one member is
@@ -99,7 +99,7 @@ export class StoreFailover {
   #pauseMs(tries: number): number {
     const rounds = tries / this.#names.length;
     if (!Number.isInteger(rounds)) return 0;
-    return Math.min(minBackoffMs * 2 ** (rounds - 1), maxBackoffMs) * (0.5 + this.#clock.random() / 2);
+    return equalJitterMs(backoffBoundMs(backoff, rounds), this.#clock.random());
   }
 
   #unreachableError(failures: ReadonlyMap<number, unknown>, isUnsent: boolean): ClerkError {
