@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
+import { abortableSleep } from '../core/abortable-sleep.js';
 import { backoffBoundMs } from '../core/backoff.js';
-import type { Clock, Timer } from '../core/clock.js';
+import type { Clock } from '../core/clock.js';
 import { isClerkError, type ClerkError } from '../core/errors.js';
 import { retryDelayMs } from '../core/server-requested-delay.js';
 import type { ResolvedService } from '../core/resolution-result.js';
@@ -17,6 +18,8 @@ export interface BackgroundLookupsOptions {
 interface FailingLookup {
   error: ClerkError;
   lastWantedAt: number;
+  /** Ends the retries. */
+  readonly controller: AbortController;
 }
 
 const backoff = { firstMs: 200, maxMs: 5_000 };
@@ -31,7 +34,6 @@ export class BackgroundLookups {
   readonly #failing = new Map<string, FailingLookup>();
   /** A retry must not run in the async context of a call. */
   readonly #context = new AsyncResource('CLERK_LOOKUP_RETRY');
-  readonly #backoffTimers = new Map<Timer, () => void>();
   #stopped = false;
 
   constructor(options: BackgroundLookupsOptions) {
@@ -55,49 +57,39 @@ export class BackgroundLookups {
    */
   start(name: string, error: ClerkError, lookup: Promise<ResolvedService>): void {
     if (this.#stopped || this.#failing.has(name)) return;
-    const failing = { error, lastWantedAt: this.#options.clock.now() };
+    const failing = {
+      error,
+      lastWantedAt: this.#options.clock.now(),
+      controller: new AbortController(),
+    };
     this.#failing.set(name, failing);
     this.#context.runInAsyncScope(() => this.#retry(name, failing, lookup));
   }
 
   stop(): void {
     this.#stopped = true;
+    for (const { controller } of this.#failing.values()) controller.abort();
     this.#failing.clear();
-    for (const [timer, resolve] of this.#backoffTimers) {
-      timer.cancel();
-      resolve();
-    }
-    this.#backoffTimers.clear();
   }
 
   #retry(name: string, failing: FailingLookup, lookup: Promise<ResolvedService>): void {
     const { clock, retry, onRecovered, hasUsable } = this.#options;
-    retry(
-      (attempt) => (attempt === 1 ? lookup : this.#options.lookup(name)),
-      async (failure, attempt) => {
+    const { signal } = failing.controller;
+    retry((attempt) => (attempt === 1 ? lookup : this.#options.lookup(name)), {
+      signal,
+      wait: async (failure, failures) => {
         if (isClerkError(failure)) failing.error = failure;
-        const delay = { maxAskedMs: 0, backoffMs: backoffBoundMs(backoff, attempt) };
-        await this.#backOff(retryDelayMs(clock.random(), delay));
-        if (this.#stopped || clock.now() - failing.lastWantedAt > retryWhileWantedMs || !hasUsable(name))
-          throw failing.error;
+        const delay = { maxAskedMs: 0, backoffMs: backoffBoundMs(backoff, failures) };
+        await abortableSleep(clock, retryDelayMs(clock.random(), delay), signal, false);
+        if (clock.now() - failing.lastWantedAt > retryWhileWantedMs || !hasUsable(name))
+          failing.controller.abort();
       },
-    ).then(
+    }).then(
       (resolved) => {
         this.#failing.delete(name);
-        if (!this.#stopped) onRecovered(resolved);
+        if (!signal.aborted) onRecovered(resolved);
       },
       () => this.#failing.delete(name),
     );
-  }
-
-  #backOff(ms: number): Promise<void> {
-    return new Promise((resolve) => {
-      const timer = this.#options.clock.setTimer(() => {
-        this.#backoffTimers.delete(timer);
-        resolve();
-      }, ms);
-      timer.setRef(false);
-      this.#backoffTimers.set(timer, resolve);
-    });
   }
 }

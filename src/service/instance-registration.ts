@@ -1,5 +1,6 @@
-import { backoffBoundMs } from '../core/backoff.js';
-import { sleep, type Clock } from '../core/clock.js';
+import { abortableSleep } from '../core/abortable-sleep.js';
+import { backoffBoundMs, equalJitterMs } from '../core/backoff.js';
+import type { Clock } from '../core/clock.js';
 import { definedFields } from '../core/defined-fields.js';
 import { ClerkError, isClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
@@ -93,27 +94,20 @@ export class InstanceRegistration {
     let sentAt = 0;
     const response = await retry(
       () => {
-        signal.throwIfAborted();
         sentAt = clock.now();
         return abortable(this.#send(this.#options.request()), signal);
       },
-      async (error, attempt) => {
-        signal.throwIfAborted();
-        if (this.#dropUnknownEpoch(error)) return;
-        if (!this.#canRetry(error)) throw error;
-        onRetry(error);
-        // The delay is at most a third of the lease, so that the service registers soon after the registry is
-        // available again. For a lease below 1,500 ms, the maximum is 500 ms.
-        const maxJitterMs = Math.min(
-          Math.max(backoff.firstMs, leaseMs / 3),
-          backoffBoundMs(backoff, attempt),
-        );
-        const askedMs = isClerkError(error) ? error.remainingMs : undefined;
-        const delayMs = isHeld(error)
-          ? clampWaitMs(Math.min(error.remainingMs, heldRetryMs) * (0.5 + clock.random() / 2), heldRetryMs)
-          : retryDelayMs(clock.random(), { askedMs, maxAskedMs: backoff.maxMs, backoffMs: maxJitterMs });
-        await sleep(clock, delayMs, keepsAlive);
-        signal.throwIfAborted();
+      {
+        signal,
+        shouldRetry: (error) => this.#isEpochUnknown(error) || this.#canRetry(error),
+        wait: async (error, failures) => {
+          if (this.#isEpochUnknown(error)) {
+            this.#epoch = this.#secret = undefined;
+            return;
+          }
+          onRetry(error);
+          await abortableSleep(clock, this.#delayMs(error, failures, leaseMs), signal, keepsAlive);
+        },
       },
     );
     this.#verifyProof(response);
@@ -181,16 +175,29 @@ export class InstanceRegistration {
     return response;
   }
 
+  /** Returns the delay before the next attempt, in ms. */
+  #delayMs(error: unknown, failures: number, leaseMs: number): number {
+    const { clock } = this.#options;
+    if (isHeld(error))
+      return clampWaitMs(
+        equalJitterMs(Math.min(error.remainingMs, heldRetryMs), clock.random()),
+        heldRetryMs,
+      );
+    // The delay is at most a third of the lease, so that the service registers soon after the registry is available
+    // again. For a lease below 1,500 ms, the maximum is 500 ms.
+    const backoffMs = Math.min(Math.max(backoff.firstMs, leaseMs / 3), backoffBoundMs(backoff, failures));
+    const askedMs = isClerkError(error) ? error.remainingMs : undefined;
+    return retryDelayMs(clock.random(), { askedMs, maxAskedMs: backoff.maxMs, backoffMs });
+  }
+
   /**
-   * Drops an epoch that the registry does not know, for example after the registry has lost its data. A launched
-   * service keeps its epoch until the registry has accepted it, because a later launch may have replaced the service.
+   * Whether the registry does not know the epoch, for example after the registry has lost its data. The next attempt is
+   * then made at once, without an epoch. A launched service keeps its epoch until the registry has accepted it, because a
+   * later launch may have replaced the service.
    */
-  #dropUnknownEpoch(error: unknown): boolean {
+  #isEpochUnknown(error: unknown): boolean {
     if (!isForbidden(error) || error.remainingMs === undefined || this.#epoch === undefined) return false;
-    if (this.#options.handshake !== undefined && !this.#isAccepted) return false;
-    this.#epoch = undefined;
-    this.#secret = undefined;
-    return true;
+    return this.#options.handshake === undefined || this.#isAccepted;
   }
 
   #canRetry(error: unknown): boolean {

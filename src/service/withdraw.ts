@@ -1,7 +1,10 @@
-import { sleep, type Clock } from '../core/clock.js';
+import { abortableSleep } from '../core/abortable-sleep.js';
+import type { Clock } from '../core/clock.js';
 import { isClerkError, errorMessage } from '../core/errors.js';
 import type { Logger } from '../core/logger.js';
 import type { RetryLoop } from '../core/retry-loop.js';
+import { retryDelayMs } from '../core/server-requested-delay.js';
+import { withDeadline } from '../core/with-deadline.js';
 import { limits } from '../protocol/limits.js';
 import type { WithdrawRequest } from '../protocol/registration-messages.js';
 import { isUnavailable } from '../registry-client/connection-errors.js';
@@ -16,6 +19,7 @@ export interface WithdrawOptions {
 
 /** Maximum time of all attempts together, in ms. */
 const timeoutMs = 3_000;
+const retryDelay = { maxAskedMs: 0, backoffMs: 300 };
 
 /**
  * Withdraws a registration, with retries that keep the process alive. Never rejects: without a response, the
@@ -26,21 +30,17 @@ export async function withdraw(
   { clock, retry, logger, renewer }: WithdrawOptions,
   request: WithdrawRequest,
 ): Promise<number> {
-  const controller = new AbortController();
-  const { signal } = controller;
-  const timer = clock.setTimer(
-    () => controller.abort(new Error(`no response within ${timeoutMs} ms`)),
-    timeoutMs,
-  );
+  const deadline = {
+    ...{ clock, limitMs: timeoutMs, keepsAlive: true, parents: [] },
+    onTimeout: () => new Error(`no response within ${timeoutMs} ms`),
+  };
   try {
-    const { appliesInMs } = await retry(
-      () => renewer.withdraw(request, signal),
-      async (error) => {
-        if (!isUnavailable(error)) throw error;
-        signal.throwIfAborted();
-        await sleep(clock, 100 + 200 * clock.random());
-        signal.throwIfAborted();
-      },
+    const { appliesInMs } = await withDeadline(deadline, (signal) =>
+      retry(() => renewer.withdraw(request, signal), {
+        signal,
+        shouldRetry: isUnavailable,
+        wait: () => abortableSleep(clock, retryDelayMs(clock.random(), retryDelay), signal),
+      }),
     );
     return Math.max(0, appliesInMs);
   } catch (error) {
@@ -49,7 +49,5 @@ export async function withdraw(
       `${request.name} could not be withdrawn and stays registered until its lease expires: ${errorMessage(error)}`,
     );
     return limits.lookupTtlMs;
-  } finally {
-    timer.cancel();
   }
 }

@@ -1,6 +1,7 @@
 import { AsyncResource } from 'node:async_hooks';
+import { abortableSleep } from '../../core/abortable-sleep.js';
 import { backoffBoundMs } from '../../core/backoff.js';
-import { sleep, type Clock } from '../../core/clock.js';
+import type { Clock } from '../../core/clock.js';
 import { isClerkError } from '../../core/errors.js';
 import type { Snapshot } from '../../core/registry.js';
 import { retryDelayMs } from '../../core/server-requested-delay.js';
@@ -43,7 +44,7 @@ export class ReconnectingWatch {
   #position: WatchPosition | undefined;
   #isRunning = false;
   #isUpdateScheduled = false;
-  #isClosed = false;
+  readonly #closing = new AbortController();
   /** Number of failed streams since the snapshots of all watches were last complete. */
   #consecutiveFailures = 0;
   /** The servers whose streams have failed in this round. */
@@ -80,13 +81,13 @@ export class ReconnectingWatch {
   }
 
   close(): void {
-    this.#isClosed = true;
+    this.#closing.abort();
     this.#stream?.stop();
   }
 
   /** Schedules one update for all watches that are added or removed before the update runs. */
   #scheduleUpdate(): void {
-    if (this.#isUpdateScheduled || this.#isClosed) return;
+    if (this.#isUpdateScheduled || this.#closing.signal.aborted) return;
     this.#isUpdateScheduled = true;
     const update = (): void => {
       this.#isUpdateScheduled = false;
@@ -102,16 +103,16 @@ export class ReconnectingWatch {
   }
 
   #isIdle(): boolean {
-    return this.#isClosed || this.#state.size === 0;
+    return this.#closing.signal.aborted || this.#state.size === 0;
   }
 
   #run(): void {
     this.#isRunning = true;
-    this.#retry(
-      () => this.#runStream(),
-      (error) => this.#backOff(error),
-    )
-      // The loop rejects only when no watch is left.
+    this.#retry(() => this.#runStream(), {
+      signal: this.#closing.signal,
+      wait: (error) => this.#backOff(error),
+    })
+      // The loop rejects only after `close`.
       .catch(() => undefined)
       .finally(() => {
         this.#isRunning = false;
@@ -183,7 +184,7 @@ export class ReconnectingWatch {
     const maxMs = rounds === 0 ? firstBackoffMs : backoffBoundMs(backoff, rounds);
     const askedMs = isClerkError(error) ? error.remainingMs : undefined;
     const delay = { askedMs, maxAskedMs: backoff.maxMs, backoffMs: maxMs };
-    await sleep(this.#clock, retryDelayMs(this.#clock.random(), delay), false);
-    if (this.#isIdle()) throw error;
+    const { signal } = this.#closing;
+    await abortableSleep(this.#clock, retryDelayMs(this.#clock.random(), delay), signal, false);
   }
 }

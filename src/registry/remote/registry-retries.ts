@@ -2,6 +2,7 @@ import { abortableSleep } from '../../core/abortable-sleep.js';
 import { backoffMs } from '../../core/backoff.js';
 import type { Clock } from '../../core/clock.js';
 import { isClerkError, type ClerkError } from '../../core/errors.js';
+import type { RetryLoop } from '../../core/retry-loop.js';
 
 /** Requests are repeated for this time after a registry stops responding, in ms. A restart takes 1 to 2 s. */
 const maxRestartMs = 3_000;
@@ -19,12 +20,14 @@ const forgetAfterMs = 10_000;
  */
 export class RegistryRetries {
   readonly #clock: Clock;
+  readonly #retry: RetryLoop;
   #startedAt = 0;
   #lastFailureAt = -Infinity;
   #failure: ClerkError | undefined;
 
-  constructor(clock: Clock) {
+  constructor(clock: Clock, retry: RetryLoop) {
     this.#clock = clock;
+    this.#retry = retry;
   }
 
   /** Error of the last request, if it got no response. */
@@ -32,25 +35,30 @@ export class RegistryRetries {
     return this.#failure;
   }
 
-  /** Rejects with the error of the last attempt. No attempt is made after `signal` has aborted. */
+  /** Rejects with the error of the last attempt, or with the reason of `signal`. */
   async run<T>(request: () => Promise<T>, signal: AbortSignal): Promise<T> {
-    for (let attempts = 1; ; attempts++) {
-      const sentAt = this.#clock.now();
-      try {
-        const response = await request();
-        this.#lastFailureAt = -Infinity;
-        this.#failure = undefined;
-        return response;
-      } catch (error) {
-        if (!isUnresponsive(error)) throw error;
+    let sentAt = 0;
+    let leftMs = 0;
+    const attempt = (): Promise<T> => {
+      sentAt = this.#clock.now();
+      return request();
+    };
+    const response = await this.#retry(attempt, {
+      signal,
+      shouldRetry: (error) => {
+        if (!isUnresponsive(error)) return false;
         this.#failure = error;
-        const leftMs = this.#leftMs(sentAt);
-        if (leftMs <= 0) throw error;
-        const delayMs = minDelayMs + backoffMs(backoff, attempts, this.#clock.random());
-        await abortableSleep(this.#clock, Math.min(leftMs, delayMs), signal, false);
-        if (signal.aborted) throw error;
-      }
-    }
+        leftMs = this.#leftMs(sentAt);
+        return leftMs > 0;
+      },
+      wait: (_error, failures) => {
+        const delayMs = minDelayMs + backoffMs(backoff, failures, this.#clock.random());
+        return abortableSleep(this.#clock, Math.min(leftMs, delayMs), signal, false);
+      },
+    });
+    this.#lastFailureAt = -Infinity;
+    this.#failure = undefined;
+    return response;
   }
 
   #leftMs(sentAt: number): number {

@@ -1,4 +1,5 @@
-import { sleep, type Clock } from '../../core/clock.js';
+import { abortableSleep } from '../../core/abortable-sleep.js';
+import type { Clock } from '../../core/clock.js';
 import type { EndpointInit } from '../../core/endpoint.js';
 import { ClerkError, isClerkError } from '../../core/errors.js';
 import { parseGlob } from '../../core/glob.js';
@@ -58,7 +59,7 @@ const startDelay = { maxAskedMs: 0, backoffMs: 1_000 };
 export function serverRegistry(options: ServerRegistryOptions): ServerRegistry {
   const { urls, clock, retry, connect, warn = () => undefined } = options;
   const client = new FailoverClient(urls.map(connect), clock, { connect, warn });
-  const outage = new RegistryRetries(clock);
+  const outage = new RegistryRetries(clock, retry);
   const watch = new ReconnectingWatch(client, clock, retry);
 
   const send = <T>(
@@ -159,20 +160,24 @@ export function serverRegistry(options: ServerRegistryOptions): ServerRegistry {
           throw error;
         }
       };
-      for (;;) {
-        try {
-          return await outage.run(request, signal);
-        } catch (error) {
-          if (isClerkError(error) && error.code === 'NAME_NOT_FOUND')
-            throw new ClerkError('START_FAILED', error.message, { cause: error });
-          // Retry if the service is still starting, or if the request was lost. A repeated request never starts a
-          // second instance.
-          const { wasAccepted, isLate } = launching;
-          const mayRetry = isLate || (wasAccepted && isUnavailable(error));
-          if (!mayRetry || signal.aborted || clock.now() >= until) throw error;
-          if (!isLate) await sleep(clock, retryDelayMs(clock.random(), startDelay), false);
-          signal.throwIfAborted();
-        }
+      try {
+        return await retry(() => outage.run(request, signal), {
+          signal,
+          // Retry if the service is still starting, or if the request was lost. A repeated request never starts a second
+          // instance.
+          shouldRetry: (error) => {
+            const { wasAccepted, isLate } = launching;
+            const mayRetry = isLate || (wasAccepted && isUnavailable(error));
+            return mayRetry && !isUnknownName(error) && clock.now() < until;
+          },
+          wait: async () => {
+            if (launching.isLate) return;
+            await abortableSleep(clock, retryDelayMs(clock.random(), startDelay), signal, false);
+          },
+        });
+      } catch (error) {
+        if (isUnknownName(error)) throw new ClerkError('START_FAILED', error.message, { cause: error });
+        throw error;
       }
     },
 
@@ -188,6 +193,10 @@ export function serverRegistry(options: ServerRegistryOptions): ServerRegistry {
       await client.close();
     },
   };
+}
+
+function isUnknownName(error: unknown): error is ClerkError {
+  return isClerkError(error) && error.code === 'NAME_NOT_FOUND';
 }
 
 function isShutdown(error: unknown): boolean {
