@@ -21,7 +21,7 @@ const { values } = parseArgs({
 const durationMs = Number(values.seconds) * 1_000;
 const totals = new Map<string, number>();
 
-/** Returns whether the seed keeps every promise. */
+/** Returns whether the seed keeps every guarantee. */
 async function run(seed: number): Promise<boolean> {
   const { violations, counts } = await runSharedWorld({ seed, durationMs });
   for (const [what, count] of Object.entries(counts)) totals.set(what, (totals.get(what) ?? 0) + count);

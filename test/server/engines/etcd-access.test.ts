@@ -242,7 +242,7 @@ describe('TLS', () => {
     if (strangers !== undefined) rmSync(join(strangers, '..'), { recursive: true, force: true });
   });
 
-  test('a log over TLS', async ({ skip }) => {
+  test('a log over TLS takes a batch, and reports it to its listeners', async ({ skip }) => {
     skip(leftOut !== undefined, leftOut);
     const log = await logs.open(`etcds://${secured.hosts}/x?ca=${secured.caFile}`);
     let hints = 0;
