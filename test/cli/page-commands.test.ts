@@ -1,4 +1,4 @@
-/** The command lines on the pages. */
+/** The command lines on the pages, and the commands and options that the pages name. */
 import { readdirSync, readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { runCli } from './support/run-cli.js';
@@ -29,6 +29,27 @@ test('the pages have command lines', () => {
   const lines = pages.flatMap((page) => commandsOf(readFileSync(new URL(page, root), 'utf8')));
   expect(lines.length).toBeGreaterThan(50);
 });
+
+test('each option of each command is named on a page', async () => {
+  const text = pages.map((page) => readFileSync(new URL(page, root), 'utf8')).join('\n');
+  const { out } = await runCli([]);
+  const commands = namesIn(out, /^ {2}([a-z-]+) /gm);
+  expect(commands).toEqual(expect.arrayContaining(['serve', 'acl', 'whois']));
+  const missing: string[] = [];
+  for (const command of commands) {
+    const help = await runCli([command, '--help']);
+    const inner = groups.has(command) ? namesIn(help.out, /^ {2}([a-z-]+) /gm) : [];
+    const all = [help, ...(await Promise.all(inner.map((name) => runCli([command, name, '--help']))))];
+    const named = all.flatMap((each) => namesIn(each.out, /^ {2}(?:-\w, )?(--[a-z0-9-]+)/gm));
+    const unnamed = named.filter((option) => !new RegExp(`${option}(?![\\w-])`).test(text));
+    missing.push(...unnamed.map((option) => `${command} ${option}`));
+  }
+  expect(missing).toEqual([]);
+});
+
+function namesIn(help: string, pattern: RegExp): string[] {
+  return [...help.matchAll(pattern)].flatMap(([, name]) => name ?? []);
+}
 
 /** What follows `clerk` in the shell code of a page, up to a comment or the next command. */
 function commandsOf(page: string): string[] {
