@@ -496,6 +496,17 @@ test('define warns about an unknown manifest, except with --json', async () => {
   });
 });
 
+test('import warns once of each manifest that the registry does not know, except with --json and --dry-run', async () => {
+  const stdin = ['/a', '/b']
+    .map((name) => `${JSON.stringify({ kind: 'service', name, launch: { manifest: 'orders' } })}\n`)
+    .join('');
+  for (const option of ['--dry-run', '--json'])
+    expect(await runCli(['import', option], { registry, stdin })).toMatchObject({ code: 0, err: '' });
+  const { code, err } = await runCli(['import'], { registry, stdin });
+  expect([code, err.split('Warning').length]).toEqual([0, 2]);
+  expect(err).toContain('the registry has no manifest orders, so the registry cannot start /a');
+});
+
 test('hints name options of the command', async () => {
   await register({ name: '/a', id: 'one', addresses: ['http://127.0.0.1:3001'] });
   expect(await runLine('rm /a')).toBe(

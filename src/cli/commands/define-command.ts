@@ -9,7 +9,7 @@ import { defineCommand, type CommandContext } from '../command-context.js';
 import { keyValueOption, integerOption } from '../option-parsers.js';
 import { attemptTimeoutOption, retriesOption } from '../retry-option-parsers.js';
 import { parseNameArgument } from '../parse-name.js';
-import { styled } from '../output.js';
+import { warnIfNoManifest } from '../warn-if-no-manifest.js';
 
 interface Options {
   readonly policy?: string | false;
@@ -99,21 +99,4 @@ function policyOption(text: string): string {
 /** Converts false, the value of a `--no-…` option, to null. In the protocol, null removes a setting. */
 function nullIfFalse<T>(value: T | false): T | null {
   return value === false ? null : value;
-}
-
-/** A missing manifest is not an error, because the operator may add the manifest later. */
-async function warnIfNoManifest(
-  { registry, stderr }: CommandContext,
-  name: string,
-  manifest: string,
-): Promise<void> {
-  // The service is already defined, so the command succeeds even if this lookup fails.
-  const response = await registry.resolve(name).catch(() => undefined);
-  if (response?.launchable !== false) return;
-  await stderr.line(
-    styled(
-      'warning',
-      `Warning: the registry has no manifest ${manifest}, so the registry cannot start the service; add ${manifest}.yaml to the --manifests folder of the registry and restart the registry`,
-    ),
-  );
 }

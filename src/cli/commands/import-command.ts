@@ -2,9 +2,11 @@ import type { Command } from 'commander';
 import { definedFields } from '../../core/defined-fields.js';
 import { ClerkError } from '../../core/errors.js';
 import { limits } from '../../protocol/limits.js';
+import type { ServiceLine } from '../../protocol/naming-messages.js';
 import { defineCommand, type CommandContext } from '../command-context.js';
 import { readInput } from '../read-input.js';
 import { printDifference } from '../print-difference.js';
+import { warnIfNoManifest } from '../warn-if-no-manifest.js';
 
 export const addImportCommand = defineCommand({
   usage: 'import [file]',
@@ -91,10 +93,25 @@ function readLines({ io }: CommandContext, file: string): Promise<Uint8Array> {
 }
 
 async function importBytes(
-  { registry, stdout, json }: CommandContext,
+  context: CommandContext,
   lines: Uint8Array,
   { dryRun, whenExpired, prune }: Options,
 ): Promise<void> {
+  const { registry, stdout, json } = context;
   const response = await registry.import(lines, definedFields({ dryRun, whenExpired, prune }));
-  return json ? stdout.json(response) : printDifference(stdout, response);
+  if (json) return stdout.json(response);
+  await printDifference(stdout, response);
+  if (response.dryRun) return;
+  for (const [manifest, name] of manifestsIn(lines)) await warnIfNoManifest(context, name, manifest);
+}
+
+/** Returns the manifests that lines name, each with the first service that uses it. The lines have been imported. */
+function manifestsIn(lines: Uint8Array): ReadonlyMap<string, string> {
+  const found = new Map<string, string>();
+  for (const line of Buffer.from(lines).toString().split('\n')) {
+    if (!line.includes('"launch"')) continue;
+    const { name, launch } = JSON.parse(line) as Partial<ServiceLine>;
+    if (name !== undefined && launch && !found.has(launch.manifest)) found.set(launch.manifest, name);
+  }
+  return found;
 }
