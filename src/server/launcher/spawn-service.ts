@@ -1,3 +1,4 @@
+import { basename } from 'node:path';
 import type { SpawnedProcess } from '../../core/processes.js';
 import type { LaunchHandshake } from '../../protocol/launch-messages.js';
 import type { LaunchRecord } from '../ports.js';
@@ -59,14 +60,19 @@ export function spawnService(
 }
 
 function buildEnvironment(
-  { processes }: LauncherContext,
-  { env }: Manifest,
+  { processes, logger }: LauncherContext,
+  { env, file }: Manifest,
   record: LaunchRecord,
 ): Record<string, string> {
   const passed = env.flatMap((name) => {
     const value = processes.env(name);
     return value === undefined ? [] : [[name, value] as const];
   });
+  const unset = env.filter((name) => processes.env(name) === undefined);
+  if (unset.length > 0)
+    logger.warn(
+      `${record.name} starts without ${unset.join(', ')}, because the environment of the server does not have ${unset.length === 1 ? 'this variable' : 'these variables'}; set ${unset.length === 1 ? 'it' : 'them'} for the server, or remove ${unset.length === 1 ? 'it' : 'them'} from env in ${basename(file)}`,
+    );
   const [markerName, marker] = instanceMarker(record).split('=') as [string, string];
   const own = { CLERK_LAUNCHED: '1', CLERK_INSTANCE: record.instance, [markerName]: marker };
   return { PATH: defaultPath, ...Object.fromEntries(passed), ...own };

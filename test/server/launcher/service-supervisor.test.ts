@@ -157,6 +157,11 @@ test('a program gets the handshake line, its service name as last argument, and 
     registryKey: expect.stringMatching(/^[0-9a-f]{64}$/),
   });
   expect(options.stdin.endsWith('}\n')).toBe(true);
+  expect(host.lines.filter((line) => line.includes('starts without'))).toEqual([
+    expect.stringMatching(
+      /^\/shop\/orders starts without NOT_SET, because .* remove it from env in orders\.yaml$/,
+    ),
+  ]);
 });
 
 test('each launch has its own instance id, epoch, ticket and registry key', async () => {
