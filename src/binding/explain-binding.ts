@@ -20,7 +20,8 @@ export function explainBinding(context: BindingCallContext, config: BindConfig):
     const reason = outsideSubset.has(member)
       ? `not in the subset of ${String(eligible.length)} of ${String(eligible.length + outsideSubset.size)} endpoints that this clerk uses`
       : exclusionReason(member, matchingSet.has(member), config.version, service.probe !== false);
-    const policyNote = picker.describe(member);
+    // The policy chooses only among endpoints of the version.
+    const policyNote = matchingSet.has(member) ? picker.describe(member) : undefined;
     leftOut.push({
       endpoint: member.endpoint,
       reason: policyNote === undefined ? reason : `${policyNote}, ${reason}`,

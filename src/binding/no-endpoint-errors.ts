@@ -4,6 +4,10 @@ import { ClerkError } from '../core/errors.js';
 import type { PickConstraints } from '../invoke/endpoint-picker.js';
 import type { ServiceState } from './service-state.js';
 
+/** What a program can do if the service registers later. */
+const ways =
+  'set waitForReady with a timeoutMs that is long enough for the service to register, or give bind() a factory that starts the service';
+
 export function noEndpointError(
   { name, excluded, clerk }: ServiceState,
   resolution: ResolvedService,
@@ -20,8 +24,8 @@ export function noEndpointError(
     return new ClerkError(
       'NAME_NOT_FOUND',
       clerk.credentials === undefined
-        ? `No service is registered as ${name}; check the name, or give bind() a factory that starts the service`
-        : `No service is registered as ${name}; the registry also hides a name if the identity of the clerk lacks the right read; check the name and the rights, or give bind() a factory that starts the service`,
+        ? `No service is registered as ${name}; check the name, ${ways}`
+        : `No service is registered as ${name}; the registry also hides a name if the identity of the clerk lacks the right read; check the name and the rights, ${ways}`,
     );
   return new ClerkError(
     'NO_ENDPOINT',

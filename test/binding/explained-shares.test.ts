@@ -40,3 +40,20 @@ test('explain states tier, host, zone and share of each endpoint, and 1,000 call
   for (const ids of [['here'], ['near'], ['far1', 'far2']] as const)
     expect(Math.abs(calls(...ids) / 1_000 - stated(ids[0]) / 100), ids.join()).toBeLessThanOrEqual(0.05);
 });
+
+test('an endpoint of another version is excluded for its version alone, without a tier of the policy', async () => {
+  const { clerk } = memoryCluster(
+    {
+      '/shop/orders': [
+        { id: 'old', version: '1.0.0', host: 'h2' },
+        { id: 'new', version: '2.0.0' },
+      ],
+    },
+    { clerk: { host: 'h1' } },
+  );
+  onTestFinished(() => clerk.destroy());
+  const orders = clerk.bind('/shop/orders', { version: '^2' });
+  await orders.json('/');
+  const reasons = orders.explain().leftOut.map(({ endpoint, reason }) => `${endpoint.id}: ${reason}`);
+  expect(reasons).toEqual(['old: version 1.0.0 does not satisfy ^2']);
+});

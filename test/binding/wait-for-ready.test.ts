@@ -94,6 +94,13 @@ test('a restart of the only instance fails no call with waitForReady, of any kin
   expect(server.requests).toBe(3);
 });
 
+test('a call that does not wait names the option that waits', async () => {
+  const { bind } = setup(absent);
+  const error = await clerkErrorOf(bind().json('/'));
+  expect(error).toMatchObject({ code: 'NAME_NOT_FOUND', execution: 'none' });
+  expect(error.message).toMatch(/check the name, set waitForReady .*, or give bind\(\) a factory/);
+});
+
 test('at its deadline the call says for what it waited', async () => {
   const { bind, runtime } = setup(absent);
   const error = await clerkErrorOf(bind().json('/', { timeoutMs: 2_000, waitForReady: true }));
