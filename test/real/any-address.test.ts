@@ -37,6 +37,23 @@ test.each(['127.0.0.1', '::1'])('a registry on %s is reached at localhost', asyn
   expect(await clerk.list('/**')).toEqual([]);
 });
 
+// The registry of a program is chosen by its operator, so an unspecified address needs no permission.
+test.each([
+  ['127.0.0.1', '0.0.0.0'],
+  ['::1', '[::]'],
+])('a registry on %s is reached at %s', async (host, name) => {
+  const registry = await startServer({ port: 0, host });
+  onTestFinished(() => registry.close());
+  const url = `http://${name}:${String(registry.port)}`;
+  const clerk = createClerk({ registry: url });
+  onTestFinished(() => clerk.destroy());
+  expect(await clerk.list('/**')).toEqual([]);
+  const port = await serverAt('127.0.0.1');
+  const ad = await advertise({ name: '/a', address: `http://127.0.0.1:${String(port)}`, registry: url });
+  onTestFinished(() => ad.close());
+  expect(await clerk.bind('/a').text('/')).toBe('ok');
+});
+
 test.each(['0.0.0.0', '[::]'])(
   'a service advertised at %s is registered at addresses of its host',
   async (name) => {
