@@ -65,8 +65,9 @@ export async function run(context) {
               await caller.end();
               await sendJson(registry.pool, '/v1/stop', { name });
               for (const one of new Set(pids())) killNow(one);
-              // A process that was run by hand leaves its registration behind.
-              await removeEndpoints(registry.pool);
+              // If no process has replaced the one that was run by hand, its endpoint is still registered.
+              await sendJson(registry.pool, '/v1/remove', { name, recursive: true, force: true });
+              await sendJson(registry.pool, '/v1/define', program.definition);
             }
           }
           const subject = `${how}, ${what}, ${callsPerSecond} ${method}/s`;
@@ -96,13 +97,6 @@ export async function run(context) {
       'replaced: one client. The time runs from the first call after the fault until another process responds, less the time from the start of that process until it is advertised. The calls continue for 0.5 s; each has 10 s. Calls of kind `once` that were sent to the dead process fail as unknown.',
     ],
   };
-}
-
-/** @param {import('undici').Pool} pool */
-async function removeEndpoints(pool) {
-  const { endpoints } = await sendJson(pool, `/v1/resolve?name=${encodeURIComponent(name)}`);
-  for (const { id: instance, epoch } of endpoints)
-    await sendJson(pool, '/v1/withdraw', { name, id: instance, epoch, now: true });
 }
 
 function killNow(/** @type {number} */ pid) {
