@@ -5,8 +5,8 @@ import type { EndpointState } from './endpoint-state.js';
 /** Time in ms after which the next dial of an endpoint may start, even if the previous dial has no result. */
 const maxDialMs = 5_000;
 /**
- * Minimum duration of a dial that counts as timed out, in ms. A healthy endpoint may need almost this time to accept
- * a connection.
+ * A connect timeout counts as a failed dial only if the dial lasted at least this time, in ms. A healthy endpoint may
+ * need almost this time to accept a connection.
  */
 const minDialWaitMs = 250;
 
@@ -29,14 +29,14 @@ export class DialBackoff {
   }
 
   /**
-   * Called when an attempt ended without a response. An attempt that started after `nextDialAt` was the dial that the
-   * backoff allowed.
+   * Called when an attempt ended without a response. If the attempt started after `nextDialAt`, the attempt was the
+   * dial that the backoff allowed, so no dial is in progress any more.
    */
   onEnded(member: EndpointState, startedAt: number): void {
     if (startedAt >= member.nextDialAt) member.dialStartedAt = 0;
   }
 
-  /** Concurrent dials count once, because the first refusal sets `nextDialAt`. */
+  /** Concurrent refused dials count as one failed dial, because the first refusal sets `nextDialAt`. */
   onRefused(member: EndpointState, startedAt: number, now: number): void {
     this.onEnded(member, startedAt);
     if (now >= member.nextDialAt) this.#backOff(member, now);

@@ -4,7 +4,8 @@ import { mayEject } from './ejection-limit.js';
 
 /**
  * Duration of the slow start after an ejection, in ms. Short, because the process is usually still warm. A restarted
- * process counts as a new endpoint. @see [healed-replica](../../bench/README.md#healed-replica)
+ * process counts as a new endpoint, which has a longer slow start. @see
+ * [healed-replica](../../bench/README.md#healed-replica)
  */
 const revivedSlowStartMs = 1_000;
 
@@ -33,7 +34,7 @@ export class EjectedEndpoints {
 
   /**
    * Replaces the members. If all new members are ejected, ends all ejections, because a call may still succeed.
-   * Envoy's panic mode does the same. Returns the members whose ejection ended.
+   * Envoy's panic mode has the same effect. Returns the members whose ejection ended.
    */
   update(members: readonly EndpointState[]): readonly EndpointState[] {
     this.#members = members;

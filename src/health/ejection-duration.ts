@@ -2,14 +2,14 @@ import type { EndpointState } from './endpoint-state.js';
 
 const minEjectionMs = 1_000;
 const maxEjectionMs = 30_000;
-/** After this time without an ejection, the next ejection lasts only `minEjectionMs`. */
+/** If an endpoint was not ejected for this time, in ms, the next ejection lasts only `minEjectionMs`. */
 const forgiveMs = 60_000;
-/** After an ejection, an endpoint is on probation until it has given this number of good answers in a row. */
+/** After an ejection, an endpoint is on probation until it has given this number of good answers. */
 export const probationAnswers = 5;
 
 /**
- * Sets the duration of the next ejection: twice as long as the last one, up to 30 s. It is 1 s if the last timed ejection
- * ended at least 60 s ago.
+ * Sets the duration of the next timed ejection: twice as long as the last one, up to 30 s. The duration is 1 s for the
+ * first timed ejection, and if the last one ended at least 60 s ago.
  *
  * @see [C9.4](../../docs/guarantees.md#c9-4)
  */
@@ -21,7 +21,7 @@ export function prolongEjection(member: EndpointState, now: number): void {
   member.retryAt = now + member.ejectionMs;
 }
 
-/** Takes back the last {@link prolongEjection}, for an ejection that the endpoint did not cause. */
+/** Undoes the last {@link prolongEjection}, for an ejection that the endpoint did not cause. */
 export function shortenEjection(member: EndpointState): void {
   member.ejectionMs = member.ejectionMs > minEjectionMs ? member.ejectionMs / 2 : 0;
 }

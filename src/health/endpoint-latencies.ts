@@ -16,9 +16,9 @@ export class EndpointLatencies {
   }
 
   /**
-   * Learns a lower bound of a latency from an attempt without a response. If the usual latency of the route class is
-   * unknown, the route may be slow at every endpoint. The bound is then limited to ten times the mean latency of the
-   * other endpoints.
+   * Learns a lower bound of the latency, for example from an attempt without a response. If the usual latency of the
+   * route class is unknown, the bound is limited to ten times the mean latency of the other endpoints, because the
+   * route may be slow at every endpoint.
    */
   observeAtLeast(member: EndpointState, elapsedMs: number, usualMs: number | undefined, now: number): void {
     const othersMs = usualMs === undefined ? this.#meanOfOthersMs(member) : 0;
@@ -37,8 +37,8 @@ export class EndpointLatencies {
   }
 
   /**
-   * Limits the first latency to twice the mean latency of the other endpoints. The first latency includes the time to
-   * connect, and the process may be cold.
+   * Limits the first latency to twice the mean latency of the other endpoints. The first latency says little about
+   * later ones, because it may include the time to connect, and the process may be cold.
    */
   #cappedFirstMs(member: EndpointState, latencyMs: number): number {
     const othersMs = this.#meanOfOthersMs(member);

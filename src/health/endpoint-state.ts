@@ -43,12 +43,12 @@ export class EndpointState extends PeakEwmaLoad implements ConnectedCandidate {
 
   consecutiveDialFailures = 0;
   nextDialAt = 0;
-  /** Used while `consecutiveDialFailures` > 0; 0 without a dial in progress. */
+  /** When the dial in progress began, set while `consecutiveDialFailures` > 0; 0 without a dial in progress. */
   dialStartedAt = 0;
 
   ejectionReason = '';
   /**
-   * Whether the endpoint was ejected because of failures, not as unreachable. The ejection then ends after `ejectionMs`.
+   * Whether the endpoint was ejected because of failures, not as unreachable. Such an ejection ends after `ejectionMs`.
    */
   isEjectedForFailures = false;
   lastEjectedAt = 0;
@@ -60,9 +60,9 @@ export class EndpointState extends PeakEwmaLoad implements ConnectedCandidate {
    */
   ejectionMs = 0;
   returnedAt = 0;
-  /** Number of successes until probation ends. During probation, a single failure ejects the endpoint. */
+  /** Number of successes until probation ends. During probation, a single failure may eject the endpoint. */
   goodAnswersNeeded = 0;
-  /** When the endpoint began to count as failing. A call at `retryAt` sets this time again. */
+  /** When `retryAt` was last postponed: when the endpoint began to fail, at a later failure, or at a due call. */
   failingSince = 0;
   /** Smoothed success rate of a failing endpoint, 0 … 1. The value is 1 for any other endpoint. */
   achieved = 1;
@@ -128,13 +128,13 @@ export class EndpointState extends PeakEwmaLoad implements ConnectedCandidate {
       : [this.channel, this.tlsChannel];
   }
 
-  /** Called when a response ends a suspicion, or an ejection as unreachable. */
+  /** Called when a response ends a suspicion, or the ejection of an unreachable endpoint. */
   endSilence(now: number): void {
     this.#silenceBeganAt = this.unhealthySince;
     this.#silenceEndedAt = now;
   }
 
-  /** Returns for how long between `startedAt` and `now` the endpoint was suspect or ejected as unreachable, in ms. */
+  /** Returns the time, in ms, for which the endpoint was suspect or ejected as unreachable since `startedAt`. */
   silentMsSince(startedAt: number, now: number): number {
     if (this.unhealthySince !== 0 && !this.isEjectedForFailures)
       return Math.max(0, now - Math.max(this.unhealthySince, startedAt));

@@ -21,14 +21,14 @@ export interface EndpointTableOptions {
   readonly asyncContext: AsyncResource;
   readonly openChannels: (endpoint: Endpoint) => EndpointChannels;
   readonly probeRequest: () => ProbeRequest | false | undefined;
-  /** Called when an endpoint is unreachable. The service must then be looked up again. */
+  /** Called when an endpoint is unreachable, so that the service is looked up again. */
   readonly onUnreachable: (endpoint: string) => void;
   readonly onChange: () => void;
 }
 
 /**
  * Duration of the slow start of a new endpoint, in ms. A new process compiles code and fills caches. Endpoints of the
- * first lookup keep equal shares, because they start together. @see Envoy's [slow start
+ * first lookup have equal shares, because their slow starts begin at the same time. @see Envoy's [slow start
  * mode](https://www.envoyproxy.io/docs/envoy/latest/intro/arch_overview/upstream/load_balancing/slow_start)
  */
 const newEndpointSlowStartMs = 30_000;
@@ -69,9 +69,9 @@ export class EndpointTable implements Health {
 
   /**
    * Replaces the members. An endpoint with the same id, epoch, addresses and keys keeps its connections, health and
-   * load. If only the order of the addresses changed, the endpoint keeps its health and load. A healthy endpoint then
-   * gets connections in the new order. The connections of a removed endpoint, and former connections, close after
-   * their last request has ended.
+   * load. If only the order of the addresses changed, the endpoint keeps its health and load. If this endpoint is
+   * healthy, new connections use the new order. The connections of a removed endpoint, and replaced connections, close
+   * after their last request has ended.
    */
   update(endpoints: readonly Endpoint[]): void {
     const known = new Map(this.#members.map((member) => [member.endpoint.id, member]));
@@ -251,7 +251,7 @@ export class EndpointTable implements Health {
     return this.#failing.takesCall(asMember(candidate), now);
   }
 
-  /** The caller must close the channels. */
+  /** Stops all probes and timers. The caller must close the channels. */
   stop(): void {
     this.#reachability.stop();
     this.#failing.stop();
@@ -275,7 +275,7 @@ export class EndpointTable implements Health {
     this.#options.onChange();
   }
 
-  /** An unhealthy endpoint keeps its channels until a later update, because a probe may be in flight. */
+  /** An endpoint that is not healthy keeps its channels until a later update, because a probe may be in flight. */
   #followOrder(member: EndpointState): void {
     const { endpoint, openedFor, channels, unhealthySince } = member;
     if (unhealthySince !== 0 || isSameList(openedFor, endpoint.addresses)) return;

@@ -32,7 +32,7 @@ export function collectReports(
 
 /**
  * Returns the verdict to report to the registry. Undefined if the last response or failure is too old, or if an
- * unhealthy endpoint has responded since its last hard failure.
+ * unhealthy endpoint has sent a response since a connection was last refused or lost.
  */
 export function verdictOf(
   { unhealthySince, lastHardFailureAt, lastUnreachableAt, lastHeardAt }: Omit<EndpointEvidence, 'endpoint'>,

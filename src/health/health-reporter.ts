@@ -11,7 +11,7 @@ const reportJitterMs = 1_000;
  * report.
  */
 const repeatIntervalMs = 4_000;
-/** A message also contains the reports that are due within this time. */
+/** A message contains the reports that are due now or within this time, in ms. */
 const coalesceMs = 500;
 const maxReportsPerMessage = 100;
 /** Maximum number of tracked endpoints of all services. Further endpoints are not reported. */
@@ -41,9 +41,9 @@ interface TrackedService {
 }
 
 /**
- * Reports unreachable and recovered endpoints to the registry, and endpoints that the registry queries (queried
- * endpoints). Sends one message for all services, at most once per second. A failed message is not sent again,
- * because the next message has the current state.
+ * Reports to the registry which endpoints are unreachable or have recovered. Also reports the endpoints about which the
+ * registry asks (queried endpoints). Sends one message for all services, at most once per second. A failed message is
+ * not sent again, because the next message has the current state.
  * @see [B8](../../docs/background.md#b8)
  * @see [C4.4](../../docs/guarantees.md#c4-4)
  */
@@ -143,7 +143,7 @@ export class HealthReporter {
     else this.#schedule();
   }
 
-  /** Returns the reports for the next message. Removes the endpoints that need no further report. */
+  /** Returns the reports for the next message. No longer tracks the endpoints that need no further report. */
   #collectDue(now: number): readonly EndpointReport[] {
     const found = new Map<string, EndpointReport>();
     for (const [source, service] of [...this.#tracked]) {
@@ -174,7 +174,7 @@ export class HealthReporter {
     return [...found.values()];
   }
 
-  /** Schedules the next report of an unreachable or queried endpoint. Removes any other endpoint. */
+  /** Schedules the next report of an unreachable or queried endpoint. No longer tracks any other endpoint. */
   #scheduleNext(
     byId: Map<string, TrackedEndpoint>,
     id: string,

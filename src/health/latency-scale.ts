@@ -1,4 +1,4 @@
-/** One response raises or lowers the common latency at most by this factor. */
+/** One response raises or lowers `#commonMs` at most by this factor. */
 const step = 1.02;
 
 /**
@@ -6,7 +6,7 @@ const step = 1.02;
  * would make its endpoint look slow.
  */
 export class LatencyScale {
-  /** Running median of `usualMs` over all responses; 0 before the first response. */
+  /** Approximate median of the usual latencies of the route classes of all responses; 0 before the first response. */
   #commonMs = 0;
 
   toCommon(latencyMs: number, usualMs: number | undefined): number {

@@ -10,10 +10,11 @@ export interface MeasuredRate {
   readonly rate: number;
 }
 
-/** Minimum number of consecutive failures for an ejection. Suffices if the best endpoint never fails. */
+/** Minimum number of consecutive failures for an ejection. It suffices if the best other endpoint rarely fails. */
 export const minConsecutiveFailures = 5;
 /**
- * A run of failures ejects an endpoint only if the best endpoint would have such a run with at most this probability.
+ * A run of failures ejects an endpoint only if the best other endpoint would have such a run with at most this
+ * probability.
  */
 const maxRunProbability = 1e-6;
 /** Minimum number of attempts in the last 30 s for an ejection because of a low success rate. */
@@ -23,8 +24,8 @@ const minSuccessRatio = 0.8;
 const minComparedResponses = 5;
 const minResponses = 100;
 /**
- * An outlier differs from the mean by 1.9 standard deviations. The largest possible difference is √(n − 1): 1.7 for 4
- * endpoints and 2 for 5 endpoints.
+ * Minimum number of endpoints for an outlier. An outlier is at least 1.9 standard deviations below the mean. The
+ * largest possible difference for n endpoints is √(n − 1) standard deviations: 1.7 for n = 4, and 2 for n = 5.
  */
 const minHosts = 5;
 const standardDeviationFactor = 1.9;
@@ -32,8 +33,8 @@ const standardDeviationFactor = 1.9;
 const minRateGap = 0.05;
 
 /**
- * Whether an endpoint has failed enough for an ejection: 5 consecutive failures, or a success rate below 0.8 over 20
- * or more attempts. Both are compared with the best other endpoint, because a route may fail at every endpoint:
+ * Whether an endpoint has failed enough for an ejection: at least 5 consecutive failures, or a success rate below 0.8
+ * over at least 20 attempts. Both are compared with the best other endpoint, since a route may fail at every endpoint:
  * - The run of failures must be so long that the best endpoint would have such a run with a probability of at most
  * 10^-6.
  * - The success rate must be below 0.8 × the best rate by more than chance explains.
@@ -54,8 +55,8 @@ export function exceedsFailureThreshold(
 }
 
 /**
- * True after at least 5 consecutive failures. If the best other endpoint fails too, more failures are needed. `best`
- * is the success rate of that endpoint.
+ * True after at least 5 consecutive failures. If more than 6 % of the attempts at the best other endpoint fail, more
+ * consecutive failures are needed. `best` is the success rate of that endpoint.
  */
 export function isLongRun(consecutiveFailures: number, best: number): boolean {
   return (
@@ -100,7 +101,7 @@ export function successRateStats(
 
 /**
  * An outlier is below the mean by more than 1.9 standard deviations, by more than 0.05, and by more than chance
- * explains. Needs 5 endpoints with 100 attempts each.
+ * explains. There must be at least 5 endpoints with at least 100 attempts each.
  * @see [gRFC A50](https://github.com/grpc/proposal/blob/master/A50-xds-outlier-detection.md): 100 requests, 5 hosts,
  * factor 1900 / 1000
  * @see [decision 017](../../docs/decisions/017-success-rate-outliers.md)

@@ -14,7 +14,7 @@ import {
   type SuccessRateStats,
 } from './outlier-detection.js';
 
-/** During probation, a failure ejects only if the best other endpoint has at least this success rate. */
+/** During probation, a single failure ejects only if the best other endpoint has at least this success rate. */
 const minProbationRate = 0.95;
 const answerWeight = 0.1;
 /** An endpoint whose `achieved` reaches this value no longer counts as failing. */
@@ -28,8 +28,8 @@ const retractedForMs = 30_000;
 const maxDoubtedRun = 16;
 /**
  * Maximum age of the compared success rates, in ms per member of the service, up to `maxStatsAgeMs`. With many
- * members, a comparison for each failed call would be expensive. An endpoint that seems to fail is compared again
- * with newer rates.
+ * members, a comparison for each failed call would be expensive. An endpoint that fails too often by these rates is
+ * compared again, with rates that are at most `minStatsAgeMs` old.
  */
 const statsAgePerMemberMs = 0.2;
 const maxStatsAgeMs = 1_000;
@@ -48,8 +48,9 @@ export interface OutlierEjectorOptions {
  * Ejects endpoints that fail too often, at first for 1 s, then for twice as long each time, up to 30 s. An ejection
  * ends without a probe. Until the endpoint has had 5 successes, a single failure ejects the endpoint again. The call
  * may be the cause of a failure, so a repeatable call is retried at another endpoint. If the retry fails too, the
- * first failure does not count. At most half of the endpoints are ejected because of failures. A further endpoint
- * counts as failing. A failing endpoint gets only a fraction of its calls, equal to its recent success rate.
+ * first failure is retracted. At most half of the endpoints are ejected because of failures. Any other endpoint that
+ * fails too often counts as failing. A failing endpoint gets only a fraction of the calls for which it is picked. This
+ * fraction is its recent success rate.
  * @see [decision 053](../../docs/decisions/053-failing-majority.md)
  * @see [C9.5](../../docs/guarantees.md#c9-5)
  */
@@ -79,7 +80,7 @@ export class OutlierEjector {
     member.consecutiveFailures++;
     if (member.isFailing) {
       this.#updateAchieved(member, 0);
-      // An attempt that started before `failingSince` shows nothing new.
+      // An attempt that started before the last prolongation, at `failingSince`, causes no further prolongation.
       if (member.achieved === 0 && startedAt >= member.failingSince) prolongEjection(member, now);
       if (this.#options.eject(member, now)) this.#onEjected(member, now);
       return;
@@ -102,7 +103,7 @@ export class OutlierEjector {
   onSuccess(member: EndpointState, startedAt: number): void {
     if (member.isFailing) {
       this.#updateAchieved(member, 1);
-      // The endpoint may work again, so the next call that picks this endpoint is sent to it.
+      // The endpoint may work again, so it gets the next call for which it is picked.
       if (member.achieved < minSteadyShare && startedAt >= member.failingSince) member.retryAt = startedAt;
       if (member.achieved < recoveredShare) return;
       this.#stopFailing(member);
@@ -113,9 +114,9 @@ export class OutlierEjector {
   }
 
   /**
-   * Called when a call got failure responses from several endpoints, so the call itself may be the cause. The failure
-   * of the first endpoint no longer counts. If that endpoint was ejected since the start of the call, the ejection
-   * ends. Has no effect if no other endpoint seems to work, because all endpoints may then be faulty.
+   * Called when a call got failure responses from several endpoints, so the call itself may be the cause. Retracts the
+   * failure of the first endpoint: it no longer counts. If that endpoint was ejected since the start of the call, the
+   * ejection ends. Has no effect if no other endpoint seems to work, because all endpoints may be faulty.
    */
   onCallFailed([first, ...others]: readonly EndpointState[], startedAt: number, now: number): void {
     if (first === undefined || !others.some((other) => seemsToWork(other, first))) return;
@@ -131,8 +132,8 @@ export class OutlierEjector {
   }
 
   /**
-   * Whether every other tried endpoint is a standby, which has never succeeded, and another endpoint is left to try.
-   * The standbys may fail for the same reason as the first endpoint.
+   * Whether none of the other tried endpoints has ever succeeded, and another endpoint is left to try. The tried
+   * endpoints may be faulty themselves, so their failures do not show that the call is the cause.
    */
   #isUntriedLeft(first: EndpointState, others: readonly EndpointState[]): boolean {
     return (
@@ -162,7 +163,7 @@ export class OutlierEjector {
     this.#returns.cancelAll();
   }
 
-  /** Ends the ejection of an endpoint after `ejectionMs`. Used for an unreachable endpoint if probes are switched off. */
+  /** Ends the ejection of an endpoint after `ejectionMs`. Used for unreachable endpoints if probes are switched off. */
   ejectForTime(member: EndpointState, now: number): void {
     prolongEjection(member, now);
     this.#onEjected(member, now);
@@ -196,8 +197,8 @@ export class OutlierEjector {
     if (now - this.#comparedAt >= maxAgeMs) this.#compare(now);
     const [best, second] = this.#best;
     const compared = best?.member === member ? second : best;
-    // Before `doubtedRun` consecutive failures, a failed call is not retried at another endpoint, so its failure
-    // cannot be retracted.
+    // A failed call is retried at another endpoint only after `doubtedRun` consecutive failures. Earlier failures are
+    // never retracted, even if the calls are the cause, so they do not count as a run.
     const isRun = goodAnswersNeeded > 0 || consecutiveFailures > member.doubtedRun;
     const isAlone = isRun && this.#failsAlone(member);
     if (compared === undefined) {
@@ -257,8 +258,8 @@ export class OutlierEjector {
 }
 
 /**
- * Whether `other`, which failed a call after `first`, works for other calls. The last response of `other` to another
- * call decides. If `other` has responded to no other call, the recent successes of `first` decide.
+ * Whether `other`, at which the same call failed after `first`, works for other calls. The last response of `other` to
+ * another call decides. If `other` has responded to no other call, the recent successes of `first` decide.
  */
 function seemsToWork(other: EndpointState, first: EndpointState): boolean {
   if (other === first || other.consecutiveFailures > 0) return false;

@@ -34,7 +34,7 @@ export function utilizationPenalty(utilization: number): number {
 }
 
 export class PeakEwmaLoad {
-  // `load` reads the next fields for thousands of endpoints. The fields hold integers, because V8 allocates each
+  // `load` reads the following fields for thousands of endpoints. The fields hold integers, because V8 allocates each
   // fractional number on the heap.
   pending = 0;
   held = 0;

@@ -7,8 +7,8 @@ import { EndpointTimers } from './endpoint-timers.js';
 import { suspectTimeoutMs } from './suspect-timeout.js';
 
 /**
- * A probe timeout that fires more than this time late, in ms, shows that the event loop was blocked. A response may
- * then have arrived and not been read.
+ * A probe timeout that fires more than this time late, in ms, shows that the event loop was blocked. In this case, a
+ * response may have arrived that was not read yet.
  */
 const maxLatenessMs = 50;
 const minProbeIntervalMs = 500;
@@ -98,8 +98,8 @@ export class Prober {
   }
 
   /**
-   * Whether a call has arrived since the last probe, or a call waits for a response of the endpoint. The waiting call
-   * may depend on the probe to end before its deadline.
+   * Whether a call has arrived since the last probe, or a call waits for a response of the endpoint. Without a probe,
+   * the waiting call may end only at its deadline.
    */
   #isWanted({ callsAtLastProbe, pending, held }: EndpointState): boolean {
     return this.#callCount !== callsAtLastProbe || pending > held;

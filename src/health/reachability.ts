@@ -85,8 +85,8 @@ export class Reachability {
 
   /**
    * Called when a connection was lost before a response. One route or a proxy may have closed the connection, so the
-   * endpoint only becomes suspect. Without probes, the endpoint is ejected at once. Attempts that were in flight
-   * together count once.
+   * endpoint only becomes suspect. Without probes, the endpoint is ejected at once. Of several attempts that were in
+   * flight together, only the first lost connection counts as a failure.
    */
   onConnectionLost(member: EndpointState, startedAt: number, now: number): void {
     const { failing, probeRequest } = this.#options;
@@ -165,13 +165,13 @@ export class Reachability {
       member.lastUnreachableAt = now;
       this.#wantTrial(member);
     } else if (suspectReason === 'timeout' && this.#options.probeRequest() === false) {
-      // Without probes, the clerk cannot verify that the endpoint sends no response.
+      // Without probes, the clerk cannot verify that the endpoint sends no response, so the endpoint is not ejected.
       member.clearSuspicion();
       this.#options.onChange();
       return;
     } else if (suspectReason === 'reset' || now - member.suspectSince >= suspectTimeoutMs) {
-      // After a lost connection, a failed probe suffices. After a late attempt, the endpoint must also have sent no
-      // response for 1 s.
+      // After a lost connection, one failed probe ejects the endpoint. After a late attempt, the endpoint is ejected
+      // only if it has sent no response for 1 s.
       this.onUnreachable(member, suspectReason, now);
       return;
     }

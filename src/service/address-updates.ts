@@ -15,7 +15,7 @@ export interface AddressUpdatesOptions {
 
 /**
  * Tracks the addresses of a service. A server on all network interfaces has other addresses when an interface
- * changes. After its next renewal, the service registers the new addresses.
+ * changes. After the next renewal of its lease, the service registers the new addresses.
  *
  * @see [C2.7](../../docs/guarantees.md#c2-7)
  */
@@ -38,7 +38,7 @@ export class AddressUpdates {
     const next = read();
     if (next === undefined || isDeepStrictEqual(next, this.#current)) return this.#current;
     logger.warn(
-      `The addresses of ${label} have changed to ${next.addresses.join(', ')}; before: ${this.#current.addresses.join(', ')}`,
+      `The addresses of ${label} have changed from ${this.#current.addresses.join(', ')} to ${next.addresses.join(', ')}`,
     );
     this.#current = next;
     return next;

@@ -175,7 +175,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
   onRenewal({ status, isSuspect, presentName, incarnation }: RenewalResult, sentAt: number): void {
     if (status === 'fenced')
       this.#fence(
-        'another process has registered the same id, or this registration was withdrawn; give each process an id of its own',
+        'either this registration was withdrawn, or another process has registered the same id; in the second case, give each process an id of its own',
       );
     else if (status === 'lost') this.#loseLease('the registry has no valid registration of this instance');
     else {
@@ -191,13 +191,13 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     }
   }
 
-  /** The registry has moved the registration with the name. Later requests use the new name. */
+  /** Called with the name under which the registry has the registration. Later requests use this name. */
   #followMove(presentName: string | undefined): void {
     const from = this.name;
     if (presentName === undefined || presentName === from) return;
     this.#updates.name = presentName;
     this.#options.logger.warn(
-      `${from} (${this.id}) was moved to ${presentName}; the service continues under this name; change its configuration before the name ${from} is removed`,
+      `${from} (${this.id}) was moved to ${presentName}, and is now registered under this new name. Change the name in the configuration of the service before the name ${from} is removed`,
     );
     this.#options.onMoved(from, presentName);
     this.emit('moved', { name: presentName, id: this.id, from });
@@ -241,9 +241,9 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
     this.emit('registered', { name: this.name, id: this.id, epoch: response.epoch, recovered });
   }
 
-  /** Sends the registration again, after the key of its connection has changed. */
+  /** Sends the registration again, after the key of the service has changed. */
   async registerAgain(): Promise<void> {
-    // In any other state, the next registration is sent with the new key anyway.
+    // In any other state, the next registration uses the new key.
     if (this.#state === 'registered') await this.#updates.sendAgain();
   }
 
@@ -268,7 +268,7 @@ export class AdvertisedService extends AdvertisementEmitter implements Advertise
       });
   }
 
-  /** Logs the end of an outage that was logged, at the same level. */
+  /** Logs the end of an outage whose beginning was logged, at the same level. */
   #reportRecovery(event: string, hasLost = false): void {
     if (this.#warnedCode !== undefined || hasLost)
       this.#options.logger.warn(`${this.name} (${this.id}) ${event}`);

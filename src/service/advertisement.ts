@@ -32,8 +32,8 @@ export interface AdvertisementEvents {
   /** The registry removed the suspect flag. */
   readonly cleared: Pick<Advertisement, 'name' | 'id'>;
   /**
-   * An operator has moved the service to another name. The registration continues under the new name, which
-   * {@link Advertisement.name} then has.
+   * An operator has moved the service to another name. The registration and {@link Advertisement.name} have the new
+   * name.
    */
   readonly moved: Pick<Advertisement, 'name' | 'id'> & {
     /** The former name. */

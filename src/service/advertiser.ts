@@ -122,7 +122,7 @@ export class Advertiser {
     if (proof !== undefined && server !== undefined) warnOfUncheckedEvents(server, name, logger);
     if (signal?.aborted === true) throw advertiseAborted(signal);
     const id = claimedHandshake?.instance ?? config.id ?? toUuid(hashing.randomHex(16));
-    // Requests for this instance may arrive before the response of the registry.
+    // Requests for this instance may arrive before the response of the registry, so the guard must know the id now.
     idempotencyGuard?.instanceEpochs.add(id, claimedHandshake?.epoch);
     const registry = Object.freeze([...this.#registryUrls(config, handshake, proof)]);
     if (proof !== undefined) requireTls(registry, 'registry address');
@@ -226,7 +226,7 @@ export class Advertiser {
       const connectWith = (url: string): RegistryConnection => connect(url, proof);
       const logger = processLogger(process);
       shared = {
-        // A move to a nearer server would be a write in the database.
+        // Does not move to a nearer registry server, because each move of a lease would be a write in the database.
         renewer: new LeaseRenewer(nearestFirst(urls, clock).map(connectWith), clock, {
           connect: connectWith,
           warn: (message) => logger.warn(message),
@@ -253,7 +253,7 @@ function warnOfUncheckedEvents(server: ServerLike, name: string, logger: Pick<Lo
   const events = uncheckedEvents(server);
   if (events.length === 0) return;
   logger.warn(
-    `The tickets of requests to ${name} are not checked in the listeners of ${events.join(' and ')}; wrap these listeners with authenticate()`,
+    `The server of ${name} has listeners for ${events.join(' and ')} that do not check the tickets of requests; wrap these listeners with authenticate()`,
   );
 }
 

@@ -3,9 +3,9 @@ import type { Clock, Timer } from '../core/clock.js';
 export const sampleIntervalMs = 250;
 /** Number of samples in the window: 8 × 250 ms = 2,000 ms. */
 const windowSamples = 8;
-/** Usual delay of a timer on an idle event loop. It does not count as load. */
+/** Usual delay of a timer on an idle event loop, in ms. This delay does not count as load. */
 const idleTimerDelayMs = 2;
-/** Mean delay of the sampling timer that counts as a utilization of 1. */
+/** Mean delay of the sampling timer that adds 1 to the utilization, in ms. */
 const fullLoadDelayMs = 100;
 
 interface Sample {

@@ -78,7 +78,7 @@ export class InFlightRequests {
   }
 
   #track(response: ClosingResponse): void {
-    // A listener for 'checkContinue' usually emits 'request' for the same response.
+    // A listener for 'checkContinue' usually emits 'request' for the same response, which must count once.
     if (this.#seen.has(response)) return;
     this.#seen.add(response);
     this.#count++;

@@ -123,9 +123,9 @@ const advertiser = new Advertiser({
  * do not call the endpoint in this state. If the service has no other endpoint, calls wait until their deadline. The
  * endpoint becomes `up` when an address accepts a connection, at the latest after 30,000 ms. Both states are logged.
  *
- * At SIGTERM and SIGINT the service drains. Then the process ends by the same signal, unless the program listens for
- * the signal too. A program that closes its server itself should set `drainOnSignal: false` and await `drain()`
- * before it closes the server.
+ * At SIGTERM and SIGINT the service drains. After that, the process ends by the same signal, unless the program has its
+ * own listener for the signal. A program that closes its server itself should set `drainOnSignal: false` and await
+ * `drain()` before it closes the server.
  *
  * @example
  * ```ts
@@ -161,9 +161,9 @@ const wrapHandlerOptions: WrapHandlerOptions = {
  * `atMostOnce`.
  *
  * The primary has the registration and the store. When a worker dies, the primary records the running calls of the
- * worker as interrupted, and the other workers continue to serve. The registration ends when the last worker has
- * left. At SIGTERM the primary drains until all workers are idle. The reported load is the mean utilization of all
- * workers, and the sums of their rates.
+ * worker as interrupted, and the other workers continue to serve. The registration ends when the last worker has ended
+ * or has closed its advertisement. At SIGTERM the primary drains until all workers are idle. The reported load is the
+ * mean utilization of all workers, and the sums of their rates.
  *
  * @example
  * ```ts
@@ -202,7 +202,8 @@ export function coordinateWorkers(options: CoordinateWorkersOptions = {}): void 
  * - `running`: 409, an earlier request with this key is still running
  * - `unknown`: 409, an earlier request with this key has ended, and no response is stored
  * - `mismatch`: 422, an earlier request with this key has another fingerprint
- * - `expired`: 410, the key was created more than `windowMs` ago, or more than 300,000 ms in the future
+ * - `expired`: 410, the key was created more than `windowMs` ago or more than 300,000 ms in the future, or the record
+ *   of the key may have been removed or lost
  * - `elsewhere`: 421, the request is for another instance, or for an earlier epoch of this instance
  *
  * A response has the header `clerk-not-executed: 1` when this request certainly did not run. Requests without a key
@@ -253,9 +254,9 @@ export function atMostOnce(handler: unknown, options: AtMostOnceOptions = {}): u
  * when the service is advertised or at the first request.
  *
  * The service must have an `id` that stays the same after a restart; with another `id`, retries are rejected as
- * `elsewhere`. A folder with a damaged or missing file is rejected. `clerk salvage` then writes a folder that refuses
- * the requests whose records may be lost. After a failed write, requests with a key are rejected until the folder can
- * be written again. Each record needs about 130 bytes of memory.
+ * `elsewhere`. A folder with a damaged or missing file is rejected. In this case, `clerk salvage` copies the readable
+ * records to a new folder, which refuses the requests whose records may be lost. After a failed write, requests with a
+ * key are rejected until the folder can be written again. Each record needs about 130 bytes of memory.
  *
  * @param folder - path of the folder, absolute or relative to the working directory
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid

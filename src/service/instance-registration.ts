@@ -202,13 +202,14 @@ export class InstanceRegistration {
 
   #canRetry(error: unknown): boolean {
     if (isUnavailable(error)) {
-      // After a restart of the registry, the lease of the other process begins again.
+      // After a restart of the registry, the lease of the other process begins again, so the wait begins again too.
       this.#heldUntil = undefined;
       this.#ticketMayBeUsed ||= this.#ticket !== undefined;
       return true;
     }
     if (isClerkError(error) && error.code === 'TICKET_REFUSED' && this.#ticketMayBeUsed) {
-      // An earlier attempt has used the ticket, but its response was lost. The epoch of the ticket is still valid.
+      // An earlier attempt has used the ticket, but the response was lost. The epoch of the ticket is still valid, so
+      // the retry sends only the epoch.
       this.#ticketMayBeUsed = false;
       this.#ticket = undefined;
       return true;
@@ -235,7 +236,7 @@ export class InstanceRegistration {
     if (typeof proof === 'string' && hashing.timingSafeEqual(proof, expected)) return;
     throw new ClerkError(
       'TICKET_REFUSED',
-      `The registry did not prove that it launched ${handshake.name}, so another registry issued the ticket; check the registry address`,
+      `The registry did not prove that it launched ${handshake.name}, so the launch ticket may be from another registry; check the registry address`,
     );
   }
 }
@@ -244,7 +245,7 @@ function isForbidden(error: unknown): error is ClerkError {
   return isClerkError(error) && error.code === 'FORBIDDEN';
 }
 
-/** Whether another process is registered with the id. `remainingMs` is the time until its lease expires. */
+/** Whether another process has a lease with the same id. `remainingMs` is the time until that lease expires. */
 function isHeld(error: unknown): error is ClerkError & { readonly remainingMs: number } {
   return isForbidden(error) && error.remainingMs !== undefined && error.remainingMs > 0;
 }

@@ -6,7 +6,7 @@ export interface KeyUpdatesOptions {
   readonly identity: Identity;
   /** Undefined when the program replaces the key of its server itself. */
   readonly server: SecureServer | undefined;
-  /** Registers the service again, on a connection of the new key. */
+  /** Registers the service again, on a connection on which the service proves the new key. */
   readonly register: () => Promise<void>;
   readonly label: string;
   readonly logger: Pick<Logger, 'warn'>;
@@ -40,7 +40,7 @@ export class KeyUpdates {
     });
   }
 
-  /** Checks whether the identity has a new key, and sends a new key. Called at each renewal of the lease. */
+  /** Checks whether the identity has a new key, and sends it to the registry. Called at each renewal of the lease. */
   poll(): void {
     void this.#options.identity.current().catch(() => undefined);
     void this.#send();

@@ -30,7 +30,7 @@ export class KnownRegistries {
     return this.#version;
   }
 
-  /** @param statement - of a registry that has proved one of the keys */
+  /** @param statement - of a registry that has proved one of the keys in the statement */
   update({ keys, incarnation }: RegistryStatement): void {
     const known = keys.map((key) => this.#byKey.get(key)).find((each) => each !== undefined);
     const registry = known ?? { keys: [], statedIncarnation: '', incarnation: '' };
@@ -43,7 +43,8 @@ export class KnownRegistries {
 
   /**
    * Called when a registry has accepted or renewed a registration. From then on, clients can get tickets of the
-   * present incarnation of the registry. Before, a registry that has lost its data may not know the service.
+   * present incarnation of the registry, so older tickets are outdated. Before the registration, a registry that has
+   * lost its data may not know the service, so clients may have only older tickets.
    */
   confirm(pins: readonly KeyPin[]): void {
     for (const pin of pins) {

@@ -5,7 +5,7 @@ import type { ProcessPort } from './service-runtime.js';
 
 /**
  * Holds the launch handshake, which the launcher writes to standard input as one line. The first advertisement of the
- * process must have the name of the launched service. This advertisement sends the one-time ticket.
+ * process must have the name of the launched service. This advertisement sends the launch ticket to the registry.
  *
  * @see [T6](../../docs/background.md#t6), [T9](../../docs/background.md#t9)
  */
@@ -29,7 +29,8 @@ export class LaunchContext {
   }
 
   /**
-   * Returns the handshake for the first advertisement. Returns undefined for later ones, which may have any name.
+   * Returns the handshake for the first advertisement. Returns undefined for later advertisements, which may have any
+   * name.
    *
    * @throws {@link ClerkError} `NAME_MISMATCH` when the first advertisement does not have the name, or a former name, of
    * the launched service

@@ -4,8 +4,8 @@ const safetyShare = 0.1;
 
 /**
  * Determines when a service treats its lease as expired: when 90 % of the lease time has passed since the last
- * acknowledged renewal was sent. It has passed when either the monotonic clock or the wall clock shows this. Does not
- * keep the process alive.
+ * acknowledged renewal was sent. It suffices that one of two clocks shows this: the monotonic clock or the wall clock.
+ * Does not keep the process alive.
  *
  * @see [C1.3](../../docs/guarantees.md#c1-3), [C5.3](../../docs/guarantees.md#c5-3)
  */

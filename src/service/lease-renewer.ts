@@ -27,7 +27,7 @@ export interface RenewedLease {
   readonly epoch: number;
   readonly secret: string | undefined;
   readonly leaseMs: number;
-  /** If true, each renewal states that the endpoint is healthy. */
+  /** Whether the registry has flagged the endpoint as suspect. If so, renewals claim that the endpoint is healthy. */
   readonly isSuspect: boolean;
   readonly load: Load | undefined;
   /** Undefined when the registry did not launch the service, or when its calls are not counted. */
@@ -83,7 +83,7 @@ export class LeaseRenewer {
     this.#clock = clock;
   }
 
-  /** Registers a service. A lease in the response is clamped to 1,000 to 604,800,000 ms (7 d). */
+  /** Registers a service. The lease in the response is limited to the range from 1,000 to 604,800,000 ms (7 d). */
   async register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterResponse> {
     const response = await this.#post<RegisterResponse>(
       paths.register,
@@ -228,7 +228,7 @@ export class LeaseRenewer {
   }
 }
 
-/** Returns the valid names of a response, by the indexes of the renewals. */
+/** Returns the present names of moved services, by the indexes of their renewals. Omits invalid names. */
 function presentNames(moved: unknown): ReadonlyMap<number, string> {
   const names = new Map<number, string>();
   if (Array.isArray(moved))

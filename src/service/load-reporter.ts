@@ -7,7 +7,7 @@ import type { InFlightRequests } from './in-flight-requests.js';
 import { sampleIntervalMs, type EventLoopMeter } from './event-loop-meter.js';
 
 /**
- * Validity of a load report, in ms. @see
+ * Time for which a load report of the program is valid, in ms. @see
  * https://github.com/grpc/proposal/blob/master/A58-client-side-weighted-round-robin-lb-policy.md (weight expiration)
  */
 const reportTtlMs = 180_000;
@@ -87,7 +87,7 @@ export class LoadReporter {
       this.#counts.push(this.#countsAt(now));
       if (this.#counts.length > windowSamples + 1) this.#counts.shift();
       this.#updateHeader();
-      // The last report has expired, and nothing is measured until the next report.
+      // The last report of the program has expired, so nothing is measured until the next report.
       if (this.headerValue === undefined && !this.#options.measuresLoad) this.#stopMeasuring();
     });
   }

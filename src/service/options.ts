@@ -37,12 +37,12 @@ export interface AdvertiseOptions {
   readonly registry?: string | readonly string[];
   /**
    * The identity that the service proves to the registry: the path of an identity file, an `Identity`, or a function
-   * that returns credentials. If `address` is a server, its key is replaced by the key of the identity, now and after
-   * each change. Default: the identity of a launched instance, else `$CLERK_IDENTITY`, else none.
+   * that returns credentials. If `address` is a server, the server gets the key of the identity, now and after each
+   * change of the key. Default: the identity of a launched instance, else `$CLERK_IDENTITY`, else none.
    */
   readonly identity?: string | Identity | CredentialProvider;
   /**
-   * One or more pins of registry keys. A registry that does not prove one of them gets no request. Default:
+   * One or more pins of registry keys. A registry that does not prove one of these keys gets no request. Default:
    * `$CLERK_REGISTRY_KEY`, else the registry keys in the identity file.
    */
   readonly registryKey?: string | readonly string[];
@@ -51,7 +51,7 @@ export interface AdvertiseOptions {
    */
   readonly leaseMs?: number;
   /**
-   * Relative share of the calls, 0 to 1,000. A clerk limits the weight to ten times the median weight of the service.
+   * Relative share of the calls, 0 to 1,000. A clerk limits the weight to ten times the median weight of all endpoints.
    * An endpoint with weight 0 gets calls only if no other endpoint is available. Default 1.
    */
   readonly weight?: number;
@@ -63,13 +63,14 @@ export interface AdvertiseOptions {
    * Host name or IP address at which clients reach the service. If `address` is a server, clients get this host with
    * the port of the server, and no other address. Default for a server: `$CLERK_ADVERTISE_HOST`, else the address
    * that the server listens on. A server on `0.0.0.0` or `::` has all addresses of this host. If `address` is a list
-   * of addresses, the policy `local-first` compares this option. Default for addresses: the name of this host.
+   * of addresses, the policy `local-first` compares this option with the host name of the client. Default for
+   * addresses: the name of this host.
    */
   readonly host?: string;
   /**
-   * Instance id: 1 to 128 printable characters, which no other instance ever uses. While a live process has
-   * this id, `advertise` logs the address of that process and retries. If that process renews its lease, `advertise`
-   * rejects with `FORBIDDEN`. Default: the id from the launcher, else a random id.
+   * Instance id: 1 to 128 printable characters, which no other instance ever uses. While another live process is
+   * registered with this id, `advertise` logs the address of that process and retries. If that process renews its
+   * lease, `advertise` rejects with `FORBIDDEN`. Default: the id from the launcher, else a random id.
    *
    * @see [C5.8](../../docs/guarantees.md#c5-8)
    */
@@ -83,7 +84,7 @@ export interface AdvertiseOptions {
   /**
    * Whether the service drains at SIGTERM and SIGINT. When all services of the process have drained, the process ends
    * by the same signal. A process with PID 1 ends with code 143 or 130. A second signal ends the process at once. A
-   * program that listens for the signal itself must also end the process itself. Default true.
+   * program with its own listener for the signal must end the process itself. Default true.
    */
   readonly drainOnSignal?: boolean;
   /** Whether the process exits with code 0 after draining at SIGTERM or SIGINT. Default false. */

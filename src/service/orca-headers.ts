@@ -15,8 +15,8 @@ interface Outgoing {
 }
 
 /**
- * Adds the load of a service to response headers. Each connection gets each load sample once, so at most four per
- * second. A load header that the handler has set is not replaced.
+ * Adds the load of a service to response headers. Each connection gets each load sample once, so at most four samples
+ * per second. A load header that the handler has set is not replaced.
  *
  * @see https://github.com/grpc/proposal/blob/master/A51-custom-backend-metrics.md (ORCA)
  * @returns a function that stops adding headers

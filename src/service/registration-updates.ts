@@ -98,7 +98,7 @@ export class RegistrationUpdates {
     this.#incarnation = incarnation;
   }
 
-  /** Sends the registration again if its addresses have changed, or if the registry may have an older copy of it. */
+  /** Sends the registration again if the addresses have changed, or if the registry has a new incarnation. */
   onRenewed(incarnation: string): void {
     if (incarnation === this.#incarnation) this.#sendChangedAddresses();
     else void this.#sendToRestored();
@@ -113,7 +113,7 @@ export class RegistrationUpdates {
     } catch (error) {
       if (!this.#options.endSignal.aborted)
         this.#options.logger.warn(
-          `The registry has lost changes, and did not accept a second registration of ${this.#label}: ${errorMessage(error)}; the service sends the registration again with the next renewal of its lease`,
+          `The data of the registry were lost or replaced by a copy, and the registry did not accept another registration of ${this.#label}: ${errorMessage(error)}; the service sends the registration again with the next renewal of its lease`,
         );
     } finally {
       this.#isRestoring = false;
@@ -143,7 +143,7 @@ export class RegistrationUpdates {
 
   /** Returns whether the registry has accepted a registration that is not in the state `starting`. */
   async #registerAsUp(): Promise<boolean> {
-    // After a lost lease, the service registers again. The caller retries until then.
+    // After a lost lease, the service registers again by itself. Until it has registered, the caller retries.
     if (!this.#options.isRegistered()) return false;
     if (this.#isRegisteredAsStarting) await this.sendAgain();
     return true;

@@ -12,7 +12,7 @@ import type { KnownRegistries } from './known-registries.js';
 export interface RegistryProof {
   readonly identity: Identity;
   readonly registryKeys: () => readonly KeyPin[];
-  /** Called with the statements of the registry, on connections on which it has proved one of its keys. */
+  /** Called with each statement that the registry makes on a connection on which the registry has proved a key. */
   readonly onStatement: (statement: RegistryStatement) => void;
   /** Called when the registry has accepted or renewed a registration. */
   readonly onAccepted: () => void;
@@ -24,7 +24,7 @@ export interface RegistryProofRuntime {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** For an undefined `source`, opens the identity that the environment states. */
   readonly openIdentity: (source: string | CredentialProvider | undefined) => Promise<Identity>;
-  /** Gets the statements of the registry, for `authenticate`. Default: the statements are not used. */
+  /** Gets the statements of the registry, which `authenticate` uses. Default: the statements are not used. */
   readonly knownRegistries?:
     Pick<KnownRegistries, 'update' | 'confirm' | 'addMove' | 'addMoveSource'> | undefined;
 }
@@ -77,13 +77,13 @@ export function registryKeysOfEnvironment(
   return text === undefined || text === '' ? undefined : parsePins(text, 'CLERK_REGISTRY_KEY');
 }
 
-/** @throws {@link ClerkError} `CONFIG_INVALID` */
+/** @throws {@link ClerkError} `CONFIG_INVALID` for any value that is not an {@link IdentitySource} */
 export function checkIdentitySource(source: unknown, caller: string): asserts source is IdentitySource {
   if ((typeof source === 'string' && source !== '') || typeof source === 'function' || isIdentity(source))
     return;
   throw new ClerkError(
     'CONFIG_INVALID',
-    `${caller} needs an identity: the path of a file, an Identity, or a function that returns credentials; got ${describeValue(source)}`,
+    `${caller} needs an identity: the path of an identity file, an Identity, or a function that returns credentials; got ${describeValue(source)}`,
   );
 }
 

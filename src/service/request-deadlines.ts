@@ -59,7 +59,7 @@ export function propagateDeadlines(server: ServerLike, clock: Clock): void {
       return true;
     }
     const closing = (isStream ? first : second) as ClosingResponse;
-    // After a disconnect, the handler may still run. The deadline then still limits its calls.
+    // If the client disconnects, the handler may still run, so the deadline still limits the calls of the handler.
     closing.once('close', () => (call.isFinished = closing.writableEnded !== false));
     return runInbound(call, () => emit.call(this, event, ...details));
   };
@@ -97,8 +97,8 @@ function rejectStream(stream: Http2Stream): void {
 }
 
 /**
- * Gives all requests of one event-loop turn the arrival time of the first one. Otherwise a request that waited for
- * the handlers of earlier requests would get a later deadline.
+ * Gives all requests of one event-loop turn the arrival time of the first one. Without this, a request that waited
+ * while the handlers of earlier requests ran would get a later deadline.
  */
 class ArrivalClock {
   readonly #clock: Clock;

@@ -10,9 +10,9 @@ type Listener = (...args: unknown[]) => void;
 type RequestEvent = 'request' | 'checkContinue' | 'checkExpectation';
 
 /**
- * Calls `listener` before the listeners of the program, which may respond at once. A listener for 'checkContinue',
- * 'checkExpectation', or 'request' of HTTP/2 changes the behaviour of the server. For these events, `listener` is
- * added only when the program adds a listener.
+ * Calls `listener` before the listeners of the program, which may respond at once. On any server, a listener for
+ * 'checkContinue' or 'checkExpectation' changes the behaviour of the server. On an HTTP/2 server, so does a listener
+ * for 'request'. In these cases, `listener` is added only when the program adds a listener for the event.
  *
  * @returns a function that removes the listener
  */

@@ -36,8 +36,8 @@ export function isServer(value: unknown): value is ServerLike {
 }
 
 /**
- * Whether a server supports HTTP/2. Such a server emits 'stream' for an HTTP/2 request, and only 'request' for
- * HTTP/1.1.
+ * Whether a server supports HTTP/2. Such a server emits 'stream' and then 'request' for an HTTP/2 request, and only
+ * 'request' for an HTTP/1.1 request.
  */
 export function isHttp2(server: ServerLike): boolean {
   return typeof (server as { readonly updateSettings?: unknown }).updateSettings === 'function';
@@ -99,7 +99,7 @@ export function addressesOf(serverOrAddress: ServerOrAddress, source: AddressSou
   return { addresses, enumeratedAddresses: addresses };
 }
 
-/** If the host of an address is `0.0.0.0` or `::`, returns the addresses of this host. */
+/** Replaces each address with the host `0.0.0.0` or `::` by the addresses of this host. */
 function addressesOfHost(given: readonly Address[], source: AddressSource): AdvertisedAddresses {
   const addresses = new Set<AddressString>();
   const enumerated = new Set<AddressString>();

@@ -21,7 +21,7 @@ export class ServicePlace {
   readonly #source: AddressSource;
 
   /**
-   * @param sharesListener - whether other instances may answer at the same listener; the server then answers no
+   * @param sharesListener - whether other instances may answer at the same listener; if true, the server answers no
    * instance checks
    * @throws {@link ClerkError} `CONFIG_INVALID` when an address or the stated host is invalid
    */
@@ -45,7 +45,7 @@ export class ServicePlace {
       ...this.#read(),
       ...(this.namesInstance && { namesInstance: true }),
       host: hostLabel,
-      // A program may advertise an endpoint of another host, whose host id is not known.
+      // A program may advertise an endpoint of another host. The id of that host is not known, so it is not sent.
       ...(hostLabel === hostname && definedFields({ hostId: clock.hostId() })),
     };
   }

@@ -17,8 +17,8 @@ export interface ProcessPort {
    */
   readFirstLine(): Promise<string>;
   /**
-   * Calls `callback` at each SIGTERM and SIGINT. These signals then do not end the process. Returns a function that
-   * removes `callback`.
+   * Calls `callback` at each SIGTERM and SIGINT. While a callback is registered, these signals do not end the process.
+   * Returns a function that removes `callback`.
    */
   onEndSignal(callback: (signal: EndSignal) => void): () => void;
   /**

@@ -5,7 +5,8 @@ import { ClerkError } from '../core/errors.js';
 import { addressesOf, type ServerLike } from './server-addresses.js';
 
 /**
- * Maximum number of instance checks, each on its own connection. Any process that shares the listener may accept it.
+ * Maximum number of instance checks, each on its own connection. One check is not enough, because any process that
+ * shares the listener may accept a connection.
  */
 const maxAsked = 8;
 const timeoutMs = 1_000;
@@ -18,8 +19,8 @@ export interface SharedListenerCheckOptions {
 }
 
 /**
- * Refuses a listener that other processes share, by handle, by descriptor or by `SO_REUSEPORT`. A retry could reach a
- * process that has no record of the call. A listener that does not answer in HTTP/1.1 is accepted.
+ * Refuses a listener that other processes share, by handle, by descriptor or by `SO_REUSEPORT`, because a retry could
+ * reach a process that has no record of the call. A listener that does not answer in HTTP/1.1 is accepted.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when another process answers
  * @see [decision 153](../../docs/decisions/153-shared-listeners-are-asked.md)
@@ -47,6 +48,6 @@ function sharedError(address: string, other: string): ClerkError {
   const who = other === '' ? 'a process without an instance id' : `instance ${quote(other)}`;
   return new ClerkError(
     'CONFIG_INVALID',
-    `advertise() with atMostOnce: the listener at ${address} is shared with ${who}, which would reject or repeat the calls of this process; share the listener with node:cluster and coordinateWorkers(), or listen on a separate port in each process`,
+    `advertise() with atMostOnce: the listener at ${address} is shared with ${who}. That process has no records of the calls of this process, so it would reject their retries or run the calls again. Share the listener with node:cluster and coordinateWorkers(), or listen on a separate port in each process`,
   );
 }

@@ -10,7 +10,7 @@ export interface StartingEndpointOptions {
   readonly logger: Logger;
   readonly label: string;
   readonly addresses: () => readonly string[];
-  /** Undefined for a service with a server that already listens. Its endpoint is up at once. */
+  /** Undefined for a service whose server already listens. The endpoint of such a service is up at once. */
   readonly acceptsConnection: ((address: Address, signal: AbortSignal) => Promise<boolean>) | undefined;
 }
 
@@ -53,8 +53,8 @@ export class StartingEndpoint {
    * Waits until an address accepts a connection, then registers the endpoint as up. Ends early when `signal` aborts.
    * Never rejects.
    *
-   * @param register - registers the endpoint as up, and returns whether the registry accepted this; called again
-   *   after false or a rejection
+   * @param register - registers the endpoint as up, and resolves to whether the registry has accepted the
+   *   registration; called again if it resolves to false or rejects
    */
   async untilUp(signal: AbortSignal, register: () => Promise<boolean>): Promise<void> {
     if (!this.#isStarting) return;

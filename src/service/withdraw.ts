@@ -46,7 +46,7 @@ export async function withdraw(
   } catch (error) {
     if (isClerkError(error) && error.code === 'NAME_NOT_FOUND') return 0;
     logger.warn(
-      `${request.name} could not be withdrawn and stays registered until its lease expires: ${errorMessage(error)}`,
+      `${request.name} may stay registered until its lease expires, because its withdrawal failed: ${errorMessage(error)}`,
     );
     return limits.lookupTtlMs;
   }

@@ -20,7 +20,7 @@ export function toSigningKey(pem: string, algorithm: KeyAlgorithm): Promise<Sign
   return importPKCS8(pem, jwsAlgorithms[algorithm]);
 }
 
-/** Rejects when the coordinates of the key are not a point of the curve. */
+/** Rejects when the coordinates of the key are not a point on the curve. */
 export function toVerifyingKey(jwk: PublicJwk, algorithm: KeyAlgorithm): Promise<VerifyingKey> {
   return importJWK({ ...jwk }, jwsAlgorithms[algorithm]);
 }

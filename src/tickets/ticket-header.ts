@@ -4,7 +4,7 @@ import { jwsAlgorithms } from './jws.js';
 import { algorithmOfJwk, parsePublicJwk, toPublicJwk, type PublicJwk } from './public-jwk.js';
 import type { CheckedCredentials } from '../core/credentials.js';
 
-/** Value of `typ`. No text that is signed for another purpose has this value, so such a text is never a ticket. */
+/** Value of `typ`. A text that is signed for another purpose has another value, so it is never accepted as a ticket. */
 export const ticketType = 'clerk-ticket+jwt';
 
 export const maxTicketLength = 4_096;
@@ -35,14 +35,15 @@ export function ticketHeader({ algorithm, pin, spki }: CheckedCredentials): Tick
 }
 
 /**
- * Reads the header of a possible ticket. Does not verify the signature. Returns undefined when the form is wrong.
+ * Reads the header of a possible ticket. Does not verify the signature. Returns undefined when the text is malformed.
  *
  * @see [A15](../../docs/guarantees.md#a15)
  */
 export function readTicketHeader(text: string): TicketHeader | undefined {
   if (text.length > maxTicketLength) return undefined;
   const parts = text.split('.', 4);
-  // Both algorithms have signatures of 64 bytes. `jose` also accepts other spellings of these bytes.
+  // Both algorithms have signatures of 64 bytes. `jose` accepts other encodings of these bytes too, so only the
+  // canonical encoding is accepted here.
   if (parts.length !== 3 || decodeBase64url(parts[2])?.length !== 64) return undefined;
   if (decodeBase64url(parts[1]) === undefined) return undefined;
   const header = decodeJsonObject(parts[0]);

@@ -12,9 +12,9 @@ export const maxClockSkewMs = 30_000;
 
 export interface TicketExpectation {
   readonly clientPin: KeyPin | undefined;
-  /** Whether the name in the ticket is this service. Called only if the ticket is otherwise valid. */
+  /** Whether `name`, the service in the ticket, is a name of this service. Called only after all other checks. */
   readonly isOwnService: (name: string) => boolean | Promise<boolean>;
-  /** Whether the registry with this key has lost its data since this incarnation. Default: never. */
+  /** Whether the registry with the key `issuer` has lost data since this incarnation. Default: false. */
   readonly isOutdated?: (incarnation: string, issuer: KeyPin) => boolean;
 }
 
@@ -30,8 +30,8 @@ export interface VerifiedTicket {
 }
 
 /**
- * Verifies tickets without a request to the registry. A ticket contains the key of its registry. The key is accepted
- * only if its hash is one of the pins. Each pinned key is imported once.
+ * Verifies tickets without a request to the registry. A ticket contains the key of the registry that signed it. The key
+ * is accepted only if its hash is one of the pins. Each pinned key is imported once.
  *
  * @see [C7.2](../../docs/guarantees.md#c7-2), [C7.8](../../docs/guarantees.md#c7-8),
  * [A14](../../docs/guarantees.md#a14), [A15](../../docs/guarantees.md#a15)
@@ -63,7 +63,8 @@ export class TicketVerifier {
     const claims = decodeClaims(await this.#payloadOf(text, header));
     if (claims?.issuer !== header.kid) throw refusal('has invalid claims');
     this.#check(claims, expected);
-    if (!(await expected.isOwnService(claims.service))) throw refusal(`was issued for ${claims.service}`);
+    if (!(await expected.isOwnService(claims.service)))
+      throw refusal(`was issued for ${claims.service}, which is not a name of this service`);
     const expiresAt = claims.expiresAt * 1_000;
     return Object.freeze({
       principal: claims.principal,
@@ -78,9 +79,11 @@ export class TicketVerifier {
   async #payloadOf(text: string, header: TicketHeader): Promise<Uint8Array> {
     const { kid, jwk } = header;
     if (!this.#pins().includes(kid))
-      throw refusal('was signed by another registry; check the registry key of the service');
+      throw refusal(
+        'was signed with a key that this service does not accept; check the registry key of the service',
+      );
     if (this.#keyTools.pinOfKey(spkiOfJwk(jwk)) !== kid)
-      throw refusal('contains a key that does not match its key id');
+      throw refusal('contains a public key that does not match the key id in the ticket');
     const algorithm = algorithmOfJwk(jwk);
     try {
       let key = this.#keys.get(kid);
@@ -107,7 +110,9 @@ export class TicketVerifier {
     if (now < claims.issuedAt * 1_000 - maxClockSkewMs)
       throw refusal('is not valid yet; compare the clocks of registry and service');
     if (now >= claims.expiresAt * 1_000 + maxClockSkewMs)
-      throw refusal('has expired; compare the clocks of registry and service');
+      throw refusal(
+        'has expired. Send a new ticket. If the ticket is new, compare the clocks of registry and service',
+      );
   }
 }
 

@@ -447,8 +447,9 @@ export const ticketAttacks: readonly Attack<AttackedFleet>[] = [
       ),
   ),
   {
-    ...{ name: 'a ticket without the right call', by: 'client', because: 'does not contain the right call' },
+    ...{ name: 'a ticket without the right call', by: 'client' },
     check: 'service/authenticate/ticket-policy.ts: right call',
+    because: "does not contain the right 'call'",
     refusedAs: '403 FORBIDDEN, not executed',
     run: async (fleet) =>
       send(

@@ -81,7 +81,7 @@ describe.runIf(canSimulateHosts)('two hosts with docker0', () => {
     expect(results.every(({ bodies }) => bodies === 0)).toBe(true);
     await kill(service);
     expect((await service.result).stderr).toContain(
-      'have changed to http://10.77.0.3:3001, http://172.17.0.1:3001, http://127.0.0.1:3001',
+      ' to http://10.77.0.3:3001, http://172.17.0.1:3001, http://127.0.0.1:3001',
     );
   });
 

@@ -39,7 +39,7 @@ test('the registry gets changed addresses with the next renewal, under the same 
   ]);
   expect(ad.addresses).toEqual(addresses);
   expect(warnings).toEqual([
-    `The addresses of /s (${ad.id}) have changed to ${addresses.join(', ')}; before: http://10.0.0.7:80, http://127.0.0.1:80`,
+    `The addresses of /s (${ad.id}) have changed from http://10.0.0.7:80, http://127.0.0.1:80 to ${addresses.join(', ')}`,
   ]);
   await runtime.advance(60_000);
   expect(registrations()).toHaveLength(2);

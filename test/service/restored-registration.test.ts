@@ -72,7 +72,7 @@ test('a registration that the restored registry refuses at first is sent again w
   restore(service, { ...endpointIn(service), weight: 7 });
   registry.registrationError = new ClerkError('LIMIT_EXCEEDED', 'too many registrations');
   await runtime.advance(4_000);
-  expect(warnings.at(-1)).toMatch(/did not accept a second registration of \/s .*: too many registrations/);
+  expect(warnings.at(-1)).toMatch(/did not accept another registration of \/s .*: too many registrations/);
   registry.registrationError = undefined;
   await runtime.advance(4_000);
   expect(endpointIn(service).weight).toBe(1);

@@ -247,5 +247,5 @@ test('a listener that gets upgrades without a check is reported, and a wrapped o
   await advertiseWith(authenticate(onUpgrade, { identity }));
   expect(warn).not.toHaveBeenCalled();
   await advertiseWith(onUpgrade);
-  expect(warn.mock.calls).toEqual([[expect.stringContaining('listeners of upgrade')]]);
+  expect(warn.mock.calls).toEqual([[expect.stringContaining('listeners for upgrade')]]);
 });

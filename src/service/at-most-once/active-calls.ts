@@ -25,7 +25,7 @@ export class ActiveCalls {
 
   /**
    * @param isNew - whether the handler runs now; {@link executionEnded} must then follow
-   * @returns whether another request looked up or ran the same call in the meantime
+   * @returns whether another request looked up or ran the same call during the lookup
    */
   lookupFinished(id: string, isNew: boolean): boolean {
     const active = this.#calls.get(id);
@@ -49,7 +49,8 @@ export class ActiveCalls {
   }
 
   /**
-   * Drops calls created before `createdBefore`, because an execution may never end. Their keys are rejected anyway.
+   * Drops calls created before `createdBefore`, because an execution may never end. Retries of these calls are rejected
+   * because of the age of their keys.
    */
   expire(createdBefore: number): void {
     for (const [id, active] of this.#calls) {

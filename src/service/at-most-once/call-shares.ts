@@ -6,8 +6,8 @@ const freeMultiple = 3;
 
 /**
  * Counts the stored calls of each caller. A caller may have three times as many calls as the store has free places.
- * One caller alone thus gets at most three quarters of the store. Ten callers that store all they can get a tenth
- * each, and a thirtieth stays free for other callers.
+ * One caller alone thus gets at most three quarters of the store. If ten callers store as many calls as they may, each
+ * gets about a tenth of the store, and about a thirtieth stays free for other callers.
  */
 export class CallShares {
   /** By caller, then by the second in which the calls were created. */

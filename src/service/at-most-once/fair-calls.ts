@@ -9,9 +9,9 @@ import { ClerkError } from '../../core/errors.js';
 import { CallShares } from './call-shares.js';
 
 /**
- * A store that limits each caller to a share of the places, so that one caller cannot fill the store. Without the
- * method `usage` of the store, or for an unknown caller, this limit does not apply. The calls of earlier processes
- * count for no caller.
+ * A store that limits each caller to a share of the places, so that one caller cannot fill the store. The limit does
+ * not apply to an unknown caller, or if the store has no method `usage`. The calls of earlier processes count for no
+ * caller.
  */
 export class FairCalls implements IdempotencyStore {
   readonly isDurable: boolean;
@@ -50,7 +50,7 @@ export class FairCalls implements IdempotencyStore {
       if (found !== undefined) return found;
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `One caller has used its share of the idempotency store of ${usage.maxCalls} calls; raise maxCalls or shorten windowMs`,
+        `One caller has used its share of the idempotency store, which has ${usage.calls} of at most ${usage.maxCalls} calls; raise ${usage.maxBytes === undefined ? 'maxCalls' : 'maxCalls or maxBytes'}, or shorten windowMs`,
       );
     }
     // Counted before the call is stored, because many calls of one caller may begin at once.

@@ -50,12 +50,12 @@ export interface ValidKey {
 const minCleanupIntervalMs = 1_000;
 const maxCleanupIntervalMs = 600_000;
 /**
- * Minimum time for which a full store keeps a call, in ms. The retries of a clerk arrive within the timeout of their
- * call.
+ * Minimum time for which a full store keeps a call, in ms. It is enough for most retries, because a clerk sends the
+ * retries of a call within the timeout of the call.
  */
 const minKeptMs = 60_000;
 const roomIntervalMs = 1_000;
-/** Maximum total size of request bodies that have not arrived completely. */
+/** Maximum total size of request bodies that have not arrived completely, in bytes. */
 const maxArrivingBytes = 64 * 1024 * 1024;
 const warningIntervalMs = 60_000;
 
@@ -78,7 +78,7 @@ export class IdempotencyGuard {
   #nextCleanupAt: number;
   #hasWarned = false;
   #isNearlyFull = false;
-  /** Calls are kept for this time, in ms. It is shorter than the window while the store is full. */
+  /** Calls are kept for this time, in ms: `windowMs`, or less after the store was full, until it is half empty. */
   #keptMs: number;
   #nextRoomAt = -Infinity;
   #makingRoom: Promise<boolean> | undefined;
@@ -270,8 +270,9 @@ export class IdempotencyGuard {
     }
     if (this.#isNearlyFull || !isNearlyFull(usage)) return;
     this.#isNearlyFull = true;
+    const [used, option] = nearestLimit(usage);
     logger.warn(
-      `The idempotency store has ${calls} of at most ${maxCalls} calls, and keeps each call for ${windowMs} ms; a full store keeps calls for a shorter time, and then rejects new calls; raise maxCalls, or shorten windowMs`,
+      `The idempotency store is nearly full: it has ${used}, and keeps each call for ${windowMs} ms. When it is full, it first removes calls before this time has passed. If this does not make room, it rejects new calls. Raise ${option}, or shorten windowMs`,
     );
   }
 
@@ -282,7 +283,7 @@ export class IdempotencyGuard {
     if (isFull && isDue) this.#nextFullWarningAt = now + warningIntervalMs;
     if (isDue)
       this.#options.logger.error(
-        `Requests with an idempotency key are rejected, because their keys cannot be stored: ${errorMessage(error)}`,
+        `${isFull ? 'New requests' : 'Requests'} with an idempotency key are rejected, because their keys cannot be stored: ${errorMessage(error)}`,
       );
     this.#hasWarned ||= !isFull;
     return isFull ? rejections.storeFull() : rejections.storeUnavailable();
@@ -304,7 +305,7 @@ export class IdempotencyGuard {
       await this.#expire(this.#keptMs);
     } catch (error) {
       logger.warn(
-        `Expired calls could not be removed from the store; the removal will be retried: ${errorMessage(error)}`,
+        `Expired calls could not be removed from the idempotency store: ${errorMessage(error)}; the removal is retried with a later request`,
       );
     }
   }
@@ -314,6 +315,13 @@ function isNearlyFull(usage: StoreUsage | undefined): boolean {
   if (usage === undefined) return false;
   const { calls, maxCalls, bytes = 0, maxBytes = Infinity } = usage;
   return calls >= maxCalls * nearlyFullShare || bytes >= maxBytes * nearlyFullShare;
+}
+
+/** Returns how much of the nearly reached limit is used, and the option that sets the limit. */
+function nearestLimit({ calls, maxCalls, bytes = 0, maxBytes = Infinity }: StoreUsage): [string, string] {
+  return calls >= maxCalls * nearlyFullShare
+    ? [`${calls} of at most ${maxCalls} calls`, 'maxCalls']
+    : [`${bytes} of at most ${maxBytes} bytes`, 'maxBytes'];
 }
 
 function replayedResponse({ status, headers, body }: StoredResponse): StoredResponse {

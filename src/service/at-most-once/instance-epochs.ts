@@ -25,8 +25,8 @@ const maxInstances = 1_000;
 
 /**
  * The instances of this process, with the epochs of their registrations. A request is for this process if its target
- * instance is one of them, and its epoch is not earlier than the first registration. Epochs are comparable only
- * within one incarnation.
+ * instance is one of them, and its epoch is not earlier than that of the first registration. Epochs are comparable
+ * only within one incarnation.
  *
  * @see [C3.7](../../../docs/guarantees.md#c3-7)
  */

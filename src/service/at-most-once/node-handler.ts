@@ -68,8 +68,8 @@ async function runHandler(
   );
   let isClosed = false;
   let isSettled = false;
-  // After the client has closed the connection, the handler may never end the response. If the handler ends the
-  // response later, the result replaces the state `interrupted`.
+  // After the client has closed the connection, the handler may never end the response, so the call counts as
+  // interrupted. If the handler ends the response later, the result replaces the state `interrupted`.
   const checkInterrupted = (): void => {
     if (isClosed && !recording.hasEnded && (recording.hasStarted || isSettled)) execution.interrupt();
   };
@@ -100,7 +100,7 @@ export function bodyRejection(failure: BodyFailure, maxBytes: number): StoredRes
   return failure === 'already-read' ? rejections.bodyAlreadyRead() : rejections.bodyIncomplete();
 }
 
-/** Sends other headers that are already set on `response` too. */
+/** Sends a stored response or a rejection. Other headers that are already set on `response` are sent too. */
 export function sendResponse(response: NodeResponse, { status, headers, body }: StoredResponse): void {
   if (response.headersSent || response.destroyed === true) return;
   const values = new Map<string, HeaderValue[]>();

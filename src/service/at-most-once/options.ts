@@ -4,7 +4,7 @@ import { escapingLogger, type Logger } from '../../core/logger.js';
 
 /** Options of {@link atMostOnce}. An unknown key is an error. */
 export interface AtMostOnceOptions {
-  /** Store for calls. Default: the store of `coordinateWorkers()` in its workers, else a new `memoryCalls()`. */
+  /** Store for calls. Default in a worker: the store of `coordinateWorkers()`, if used; else a new `memoryCalls()`. */
   readonly store?: IdempotencyStore;
   /**
    * Time for which a call is stored, in ms: 1,000 to 2,592,000,000 (30 d). The time counts from the creation of the

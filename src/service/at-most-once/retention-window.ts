@@ -41,8 +41,8 @@ export class RetentionWindow {
   /**
    * Calls created before the returned time (in ms since 1970) are rejected by age, so their records may be removed.
    *
-   * @param keptMs - time for which calls are kept, at most the window. A store that removes calls earlier than the
-   * window ends rejects their keys itself
+   * @param keptMs - time for which calls are kept, at most the window. If the time is shorter than the window, the
+   * store itself must reject the keys of the removed calls
    */
   expiredBefore(keptMs = this.#windowMs): number {
     const now = this.#clock.now();

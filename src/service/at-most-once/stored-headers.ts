@@ -36,7 +36,7 @@ export class StoredHeaders {
     this.#values.delete(name.toLowerCase());
   }
 
-  /** Accepts the forms of `writeHead`: an object, a flat list, or a list of pairs. */
+  /** Replaces headers. Accepts the forms of `writeHead`: an object, a flat list, or a list of pairs. */
   assign(headers: unknown): void {
     if (typeof headers !== 'object' || headers === null) return;
     const pairs = toPairs(headers);

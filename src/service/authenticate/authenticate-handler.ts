@@ -47,7 +47,7 @@ export function authenticateHandler(handler: Handler, options: AuthenticateHandl
   if (typeof (handler as unknown) !== 'function')
     throw new ClerkError(
       'CONFIG_INVALID',
-      'authenticate() needs a handler: (request, response) => …, (request) => …, or (request, socket, head) => … of an upgrade',
+      'authenticate() needs a handler: (request, response) => …, (request) => …, (request, socket, head) => … for upgrades, or (stream, headers) => … for HTTP/2 streams',
     );
   const byConnection = new WeakMap<object, ConnectionTickets>();
   const { keys, clock, policy, logger } = options;

@@ -30,8 +30,8 @@ interface AcceptedTicket {
 const maxTickets = 8;
 
 /**
- * The tickets that were accepted on one connection. A ticket is verified once per connection. A request with the same
- * ticket as the last request needs one comparison.
+ * The tickets that were accepted on one connection. A ticket is verified once per connection. If two consecutive
+ * requests have the same ticket, the second one needs only a comparison of the tickets.
  *
  * @see [C7.2](../../../docs/guarantees.md#c7-2)
  */

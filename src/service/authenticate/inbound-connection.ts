@@ -1,6 +1,6 @@
 import { ClerkError } from '../../core/errors.js';
 
-/** A socket; without TLS, the method is missing. */
+/** The socket of a connection. Without TLS, the socket does not have this method. */
 export interface PeerSocket {
   getPeerX509Certificate?(): { readonly raw: Uint8Array } | undefined;
 }

@@ -16,8 +16,8 @@ export interface InboundExchange {
   readonly subjects: readonly object[];
   readonly header: (name: string) => string | undefined;
   /**
-   * Ignores errors of the connection while the ticket is verified. The returned function ends this, immediately
-   * before the handler is called.
+   * Ignores errors of the connection while the ticket is verified. The returned function ends this. It is called when
+   * the verification has ended, before the handler is called or the request is refused.
    */
   readonly hold: () => () => void;
   readonly isGone: () => boolean;
@@ -41,8 +41,8 @@ const reasonPhrases: Readonly<Record<number, string>> = {
 const noRelease = (): void => undefined;
 
 /**
- * Reads the arguments of a handler: of a request, of the events 'upgrade' and 'connect', or of the event 'stream' of an
- * HTTP/2 server.
+ * Reads the arguments of a handler for requests, for the events 'upgrade' and 'connect', or for the event 'stream' of
+ * an HTTP/2 server.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when the arguments belong to no such handler
  */
@@ -121,7 +121,7 @@ function streamExchange(stream: Http2Stream, headers: Headers): InboundExchange 
   };
 }
 
-/** An error without a listener would end the process. The handler adds its own listener. */
+/** Without a listener, an error would end the process. The returned function removes this listener. */
 function ignoreErrors(stream: Duplex): () => void {
   const ignore = (): void => undefined;
   stream.on('error', ignore);

@@ -22,9 +22,9 @@ const authenticateRuntime = {
 };
 
 /**
- * Wraps a handler so that it gets only requests with a valid ticket. The ticket must be of the given registry, for this
- * service, and for the key that the client has proved on its connection. It must contain the right `call`. Other
- * requests get 401 `TICKET_REFUSED` or 403 `FORBIDDEN`, with the response header `clerk-not-executed: 1`.
+ * Wraps a handler so that it gets only requests with a valid ticket. The given registry must have issued the ticket for
+ * this service, and for the key that the client has proved on its connection. The ticket must contain the right `call`.
+ * Other requests get 401 `TICKET_REFUSED` or 403 `FORBIDDEN`, with the response header `clerk-not-executed: 1`.
  *
  * A ticket is verified once per connection, without asking the registry. The server must use TLS with
  * {@link Identity.tls}. With `atMostOnce`, write `authenticate(atMostOnce(handler))`.

@@ -47,7 +47,7 @@ export interface TicketPolicy {
 }
 
 /**
- * If the policy needs the identity, opens it when the first ticket arrives.
+ * Creates the policy. If the policy needs the identity, the identity is opened when the first ticket arrives.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid, or the registry key or service is unknown
  */
@@ -81,7 +81,7 @@ export function createTicketPolicy(options: AuthenticateOptions, runtime: Ticket
       try {
         return await (await policy).verify(text, clientPin);
       } catch (error) {
-        // The next request opens the identity again.
+        // If the identity could not be opened, the next request opens it again.
         if ((await policy.catch(() => undefined)) === undefined) policy = undefined;
         throw error;
       }
@@ -116,7 +116,7 @@ function policyOf(
       return knownRegistries.version;
     },
     async verify(text, clientPin) {
-      // The registry keys in an identity file change with the keys of the registry.
+      // The registry keys in an identity file change with the keys of the registry, so the present ones are read.
       if (pins === undefined) await identity?.current();
       const ticket = await verifier.verify(text, {
         clientPin,
@@ -130,7 +130,7 @@ function policyOf(
       if (ticket.rights.includes('call')) return ticket;
       throw new ClerkError(
         'FORBIDDEN',
-        `The ticket of ${ticket.principal} does not contain the right call on ${ticket.service}; ask an operator to allow it`,
+        `The ticket of ${ticket.principal} does not contain the right 'call' for ${ticket.service}; ask an operator for this right`,
       );
     },
   };

@@ -25,7 +25,7 @@ export interface JoinClusterOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly meter: EventLoopMeter;
   readonly onMoved: (from: string, to: string) => void;
-  /** Returns a function that removes the source; undefined when nothing asks for moves. */
+  /** Returns a function that removes the source; undefined when this process does not ask for moves. */
   readonly addMoveSource: (ask: () => Promise<void>) => (() => void) | undefined;
 }
 
@@ -148,7 +148,7 @@ async function join(
   });
 }
 
-/** Calls a function again and again, without keeping the process alive. Returns a function that ends the calls. */
+/** Calls a function at an interval, without keeping the process alive. Returns a function that ends the calls. */
 function repeat(clock: Clock, intervalMs: number, run: () => void): () => void {
   let timer: Timer;
   const schedule = (): void => {

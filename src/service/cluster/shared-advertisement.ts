@@ -19,8 +19,8 @@ class BusyWorker extends EventEmitter {
 }
 
 /**
- * Stands in for a server of the primary process; its socket is the listener that the workers share.
- * Each busy worker counts as one request in flight, so the primary drains until all workers are idle.
+ * Represents a server in the primary process. Its address is that of the listener that the workers share. Each busy
+ * worker counts as one request in flight, so the primary drains until all workers are idle.
  */
 export class SharedListener extends EventEmitter implements ServerLike {
   readonly listening = true;
@@ -63,7 +63,7 @@ export class SharedListener extends EventEmitter implements ServerLike {
   }
 }
 
-/** The advertisement of all workers that share a listener. Ends when its last worker leaves. */
+/** The advertisement of all workers that share a listener. Ends when the last worker has ended or left. */
 export interface SharedAdvertisement {
   readonly listener: SharedListener;
   readonly advertisement: Promise<Advertisement>;

@@ -4,7 +4,7 @@ import { decodeCall, encodeCall } from './stored-calls-codec.js';
 
 /** The store of the primary, as its workers use it. Records which worker runs which call. */
 export class SharedCalls {
-  /** Limits each caller to a share of the places, over all workers. */
+  /** The store of the primary, with a limit for the calls of each caller at all workers together. */
   readonly store: IdempotencyStore;
   readonly #isAlive: (worker: number) => boolean;
   readonly #running = new Map<number, Set<string>>();
@@ -17,7 +17,7 @@ export class SharedCalls {
   async begin(worker: number, call: CallRecord): Promise<object> {
     const found = await this.store.begin(call);
     if (found.state === 'new') {
-      // The worker has ended before it could run the call.
+      // A worker that has ended cannot run the call.
       if (!this.#isAlive(worker)) await this.store.withdraw(call.id);
       else this.#runningOf(worker).add(call.id);
     }

@@ -28,7 +28,7 @@ export interface WorkerCoordinatorOptions {
    * Asks the registries in which the primary has registered services whether these services were moved. Never rejects.
    */
   readonly learnMoves: () => Promise<void>;
-  /** Returns a handler that `atMostOnce` has wrapped with `store`. The registration then states the store. */
+  /** Returns a handler of `atMostOnce` with `store`, so that `advertise` registers the attribute `at-most-once`. */
   readonly guard: (store: IdempotencyStore) => NonNullable<AdvertiseOptions['atMostOnce']>;
 }
 
@@ -81,7 +81,7 @@ export class WorkerCoordinator {
     } catch (cause) {
       const error = isClerkError(cause)
         ? cause
-        : new ClerkError('CLERK_CLOSED', `The primary failed: ${errorMessage(cause)}`, { cause });
+        : new ClerkError('CLERK_CLOSED', `The primary process failed: ${errorMessage(cause)}`, { cause });
       port.send(worker, { [messageKey]: 'response', sequence, error: encodeError(error) });
     }
   }
@@ -104,7 +104,7 @@ export class WorkerCoordinator {
         return this.#groups.get(args[0] as string)?.listener.setBusy(worker, args[1] as boolean);
       case 'load':
         return this.#reportLoad(worker, args[0] as string, args[1] as Load);
-      // The events of the moves are sent to the workers before the response.
+      // The primary sends the events of the moves to the workers before it sends the response.
       case 'learn-moves':
         return this.#options.learnMoves();
       case 'leave':

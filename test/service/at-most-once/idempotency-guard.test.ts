@@ -365,10 +365,18 @@ describe('a full store', () => {
     expect(world.log.lines).toEqual([]);
     for (let i = 7; i < 10; i++) await world.call({ id: callId(world.now(), i) });
     expect(world.log.lines).toEqual([
-      'The idempotency store has 8 of at most 10 calls, and keeps each call for 3600000 ms; a full store keeps calls for a shorter time, and then rejects new calls; raise maxCalls, or shorten windowMs',
+      'The idempotency store is nearly full: it has 8 of at most 10 calls, and keeps each call for 3600000 ms. When it is full, it first removes calls before this time has passed. If this does not make room, it rejects new calls. Raise maxCalls, or shorten windowMs',
     ]);
     expect(await world.call({ id: callId(world.now(), 10) })).toMatchObject({ status: 503, ...notRun });
     expect(world.runs).toHaveLength(10);
+  });
+
+  test('in bytes is announced with its bytes', async () => {
+    const store = memoryCalls();
+    store.usage = () => ({ calls: 1, maxCalls: 10, bytes: 8, maxBytes: 10 });
+    const world = guardedService({ windowMs: hour, store });
+    await world.call();
+    expect(world.log.lines).toEqual([expect.stringMatching(/has 8 of at most 10 bytes.*Raise maxBytes,/)]);
   });
 
   test('rejects new calls, replays stored ones, and accepts new ones after the window', async () => {

@@ -88,7 +88,7 @@ test('the first ticket for a new name makes the service ask the registry, and is
 
 test('tickets for other services cost two renewals a second at most, and hide no later move', async () => {
   const { runtime, registry, verify, renewals } = await movableService();
-  const refused = 'The ticket was issued for /shop/other';
+  const refused = 'The ticket was issued for /shop/other, which is not a name of this service';
   const startAt = runtime.now();
   for (let i = 0; i < 4; i++) {
     const results = Promise.all([1, 2, 3].map(() => verify('/shop/other')));

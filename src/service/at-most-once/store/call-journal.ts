@@ -18,7 +18,8 @@ export interface CallChange {
   /** Undefined if the change does not concern a single call. */
   readonly id: string | undefined;
   /**
-   * Returns the entry to store, or undefined to store nothing. `state` includes all earlier changes. Must not throw.
+   * Returns the entry to store, or undefined to store nothing. `state` is the state of the call after all earlier
+   * changes. Must not throw.
    */
   readonly plan: (state: CallState | undefined) => CallEntry | undefined;
 }
@@ -43,7 +44,7 @@ export class CallJournal {
   readonly #maxFileBytes: number;
   readonly #commit: GroupCommit<CallChange, PlannedChange>;
   #journal!: Journal;
-  /** Whether the last write has failed, and may have left a part of its batch. */
+  /** Whether the last write has failed, and may have left a part of its batch in the file. */
   #hasFailed = false;
 
   private constructor(path: string, folder: DataFolder, { maxFileBytes }: CallJournalOptions) {
@@ -86,7 +87,7 @@ export class CallJournal {
   }
 
   /**
-   * Makes a change durable. The first change after a failed write removes what that write may have left.
+   * Makes a change durable. The first change after a failed write removes what that write may have left in the file.
    *
    * @throws {@link ClerkError} `CLERK_CLOSED` when the write has failed; the change then has no effect in this process
    * @see [decision 152](../../../../docs/decisions/152-disk-calls-recover.md)
@@ -109,7 +110,7 @@ export class CallJournal {
         (error: unknown) => ({ error }),
       );
       const now = this.index.positionOf(id);
-      // The call has changed or expired during the read.
+      // If the call has changed or expired during the read, the entry is read again.
       if (now?.number !== position.number || now.offset !== position.offset) continue;
       if ('error' in reading) throw reading.error;
       const { payload } = reading;
@@ -151,7 +152,7 @@ export class CallJournal {
     for (const entry of entries) this.index.apply(entry, position);
     this.index.removeExpired();
     if (journal.end.offset >= this.#maxFileBytes)
-      // The entries are on disk, so a failed rotation must not reject this write. The next write recovers.
+      // The entries are on disk, so a failed rotation must not reject this write. The next write recovers the journal.
       await journal.rotate(this.index.expiredBefore).catch(() => (this.#hasFailed = true));
     journal.setBase(this.index.firstNeededFile(journal.base, journal.end.number));
     return results;
@@ -168,7 +169,7 @@ function openError(path: string, subject: string, error: unknown): ClerkError {
   return new ClerkError(
     'CONFIG_INVALID',
     error instanceof JournalDamage
-      ? `${subject} ${error.message}. The folder was not opened, because a call whose record is lost could run twice. No file was changed; ${error.advice ?? `run clerk salvage ${path} --to NEW and use the new folder; calls whose record may be lost are then refused`}`
+      ? `${subject} ${error.message}. The folder was not opened, because a call whose record is lost could run twice. No file was changed; ${error.advice ?? `run clerk salvage ${path} --to NEW and use the new folder, which refuses calls whose records may be lost`}`
       : `${subject} cannot be read: ${errorMessage(error)}; check the disk and the permissions of the files`,
     { cause: error },
   );

@@ -13,7 +13,7 @@ import { CallJournal, type CallJournalOptions } from './call-journal.js';
 
 /**
  * Stores calls in a folder. The record of a call is on disk before the call runs. The response is on disk soon after
- * it was sent. Calls of earlier processes that have not ended count as interrupted.
+ * it was sent. A call that had not ended when its process ended counts as interrupted.
  */
 export class DiskIdempotencyStore implements IdempotencyStore {
   readonly isDurable = true;
@@ -24,7 +24,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
   #journal: CallJournal | undefined;
   #opening: Promise<CallJournal> | undefined;
   readonly #fingerprints = new Map<string, string>();
-  /** Calls created before this time (in ms since 1970) are rejected. The disk may still have an earlier time. */
+  /** Calls created before this time (in ms since 1970) are rejected. The time on disk may still be earlier. */
   #rejectedBefore = 0;
   #expiring: Promise<void> = Promise.resolve();
   #isClosed = false;
@@ -120,8 +120,8 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     this.#opening ??= CallJournal.open(this.#path, this.#options).then(
       (journal) => (this.#journal = journal),
       (error: unknown) => {
-        // If another process uses the folder, or the disk is full, the next operation tries again. A damaged folder is
-        // not opened again.
+        // If another process uses the folder, or the disk is full, the next operation opens the folder again. A damaged
+        // folder is not opened again.
         if (!isClerkError(error) || !(error.cause instanceof JournalDamage)) this.#opening = undefined;
         throw error;
       },
@@ -134,7 +134,7 @@ export class DiskIdempotencyStore implements IdempotencyStore {
     if (index.size < maxCalls && sizeBytes < maxBytes) return;
     throw new ClerkError(
       'LIMIT_EXCEEDED',
-      `The folder of diskCalls() has reached its maximum of ${maxCalls} calls or ${maxBytes} bytes, and no stored call has expired; raise maxCalls or maxBytes, or shorten windowMs`,
+      `The folder of diskCalls() has ${index.size} of at most ${maxCalls} calls and ${sizeBytes} of at most ${maxBytes} bytes, so it has no room for a new call; raise maxCalls or maxBytes, or shorten windowMs`,
     );
   }
 

@@ -28,7 +28,7 @@ export class GroupCommit<T, R> {
   /**
    * Resolves when the job is on disk.
    *
-   * @throws {@link ClerkError} `CLERK_CLOSED` when the write has failed; the job may be on disk until the next write
+   * @throws {@link ClerkError} `CLERK_CLOSED` when the write has failed; until the next write, the job may be on disk
    */
   submit(job: T): Promise<R> {
     return new Promise((resolve, reject) => {
@@ -42,7 +42,7 @@ export class GroupCommit<T, R> {
   }
 
   async #flush(): Promise<void> {
-    // Simultaneous jobs share the first write.
+    // Waits, so that jobs that are submitted at the same time share the first write.
     await Promise.resolve();
     while (this.#pending.length > 0) {
       const group = this.#pending.splice(0, maxGroup);
@@ -52,7 +52,7 @@ export class GroupCommit<T, R> {
       } catch (error) {
         const failure = new ClerkError(
           'CLERK_CLOSED',
-          `Folder ${quote(this.#folder)} of diskCalls() could not be written: ${errorMessage(error)}; free space on the disk, or repair the disk; calls are accepted again when the folder can be written`,
+          `Folder ${quote(this.#folder)} of diskCalls() could not be written: ${errorMessage(error)}. Free space on the disk, or repair the disk. Calls are accepted again when the folder can be written`,
           { cause: error },
         );
         for (const { reject } of group) reject(failure);

@@ -25,8 +25,8 @@ export interface MemoryCallsOptions {
 }
 
 /**
- * Stores idempotency records in memory. Requests for an earlier process of the instance are rejected, because its
- * records are lost. A record stays until the call has expired, or the store is full.
+ * Stores idempotency records in memory. Requests for an earlier process of the instance are rejected, because the
+ * records of that process are lost. A record stays until the call has expired, or until the store is full.
  *
  * @throws {@link ClerkError} `CONFIG_INVALID` when an option is invalid
  */
@@ -75,7 +75,7 @@ class MemoryCalls implements IdempotencyStore {
     if (this.#entries.size >= this.#maxCalls)
       throw new ClerkError(
         'LIMIT_EXCEEDED',
-        `The store of memoryCalls() has reached its maximum of ${this.#maxCalls} calls, and no stored call has expired; raise maxCalls or shorten windowMs`,
+        `The store of memoryCalls() has reached its maximum of ${this.#maxCalls} calls; raise maxCalls, or shorten windowMs`,
       );
     this.#entries.set(id, { call, lookup: { state: 'running', fingerprint, owner } });
     return { state: 'new' };

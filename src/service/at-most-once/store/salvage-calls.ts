@@ -56,7 +56,7 @@ export async function salvageCallFolder(
   const create = (): EntryCollector => new EntryCollector();
   const found = await readSalvage(host, resolve(from), subjectOf(from), 'CONFIG_INVALID', create);
   const { entries, lostIds } = found.visitor;
-  // The creation of a key may lie up to `maxClockSkewMs` in the future.
+  // A key may state a creation time up to `maxClockSkewMs` in the future.
   if (!found.isComplete)
     entries.push({ kind: 'lost', before: Math.ceil(host.wallNow()) + maxClockSkewMs + 1 });
   await writeSalvage(host, resolve(to), subjectOf(to), (folder) =>
@@ -67,7 +67,7 @@ export async function salvageCallFolder(
   const what =
     acknowledgedSequence !== undefined && acknowledgedSequence > sequence
       ? `batches ${sequence + 1} to ${acknowledgedSequence}`
-      : 'some batches, perhaps';
+      : 'perhaps some batches';
   return {
     problem,
     records: entries.length,
