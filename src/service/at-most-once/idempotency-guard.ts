@@ -263,12 +263,11 @@ export class IdempotencyGuard {
     const { store, windowMs, logger } = this.#options;
     const usage = store.usage?.();
     if (usage === undefined) return;
-    const { calls, maxCalls } = usage;
-    if (calls < maxCalls / 2) {
+    if (!reachesShare(usage, 1 / 2)) {
       this.#isNearlyFull = false;
       this.#keptMs = windowMs;
     }
-    if (this.#isNearlyFull || !isNearlyFull(usage)) return;
+    if (this.#isNearlyFull || !reachesShare(usage, nearlyFullShare)) return;
     this.#isNearlyFull = true;
     const [used, option] = nearestLimit(usage);
     logger.warn(
@@ -311,10 +310,11 @@ export class IdempotencyGuard {
   }
 }
 
-function isNearlyFull(usage: StoreUsage | undefined): boolean {
-  if (usage === undefined) return false;
-  const { calls, maxCalls, bytes = 0, maxBytes = Infinity } = usage;
-  return calls >= maxCalls * nearlyFullShare || bytes >= maxBytes * nearlyFullShare;
+function reachesShare(
+  { calls, maxCalls, bytes = 0, maxBytes = Infinity }: StoreUsage,
+  share: number,
+): boolean {
+  return calls >= maxCalls * share || bytes >= maxBytes * share;
 }
 
 /** Returns how much of the nearly reached limit is used, and the option that sets the limit. */
