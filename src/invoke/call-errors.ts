@@ -20,7 +20,7 @@ export function deadlineError(log: AttemptLog): ClerkError {
     `Call to ${log.context.name} exceeded ${limitOf(log)} ${
       attempts === 0 ? 'before the first attempt' : `after ${plural(attempts, 'attempt')}`
     }${reason === undefined ? '' : `: ${reason}`}`,
-    last?.error ?? waitedFor,
+    causeOf(log) ?? (contradicts(waitedFor, log) ? undefined : waitedFor),
   );
 }
 
@@ -180,7 +180,19 @@ export function withCallDetails(log: AttemptLog, error: Error): ClerkError {
 }
 
 function lastAttemptError(log: AttemptLog, code: ClerkErrorCode, message: string): ClerkError {
-  return createError(log, code, message, log.outcomes.at(-1)?.error);
+  return createError(log, code, message, causeOf(log));
+}
+
+/**
+ * Returns the error of the last attempt whose error does not contradict the error of the call. The last attempt may not
+ * have been sent, although an earlier attempt may have run. @see [C3.2](../../docs/guarantees.md#c3-2)
+ */
+function causeOf(log: AttemptLog): unknown {
+  return log.outcomes.findLast(({ error }) => !contradicts(error, log))?.error;
+}
+
+function contradicts(error: unknown, { execution }: AttemptLog): boolean {
+  return isClerkError(error) && error.execution !== execution;
 }
 
 function createError(

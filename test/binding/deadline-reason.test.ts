@@ -21,3 +21,21 @@ test.each([
     });
   },
 );
+
+test('the cause does not deny that an earlier attempt may have run', async () => {
+  const { clerk, cluster } = memoryCluster({ '/s': ['a', 'b'] }, { seed: 1 });
+  onTestFinished(() => clerk.destroy());
+  cluster.pause('a');
+  cluster.stall('b');
+  const service = clerk.bind('/s', { policy: ([first]) => first });
+  await expect(service.text('/x', { timeoutMs: 1_000 })).rejects.toMatchObject({
+    code: 'DEADLINE_EXCEEDED',
+    execution: 'unknown',
+    message: expect.stringContaining('Endpoint b accepted no connection within') as string,
+    outcomes: [
+      { endpoint: 'a', stage: 'sent' },
+      { endpoint: 'b', stage: 'waiting' },
+    ],
+    cause: { execution: 'unknown', message: expect.stringContaining('Endpoint a') as string },
+  });
+});

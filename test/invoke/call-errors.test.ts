@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { ClerkError } from '../../src/core/errors.js';
 import type { AttemptLog } from '../../src/invoke/attempt-log.js';
-import { outcomeUnknownError } from '../../src/invoke/call-errors.js';
+import { exhaustedError, outcomeUnknownError } from '../../src/invoke/call-errors.js';
 
 const lost = { stage: 'sent', code: 'ECONNRESET' };
 const running = { stage: 'answered', code: '409' };
@@ -22,4 +23,27 @@ test('attempts that were not sent do not count as retries', () => {
   expect(messageAfter(refused, refused, lost)).toContain(
     "(ECONNRESET). The call was not retried because its kind is 'once'",
   );
+});
+
+test('the cause is the last error that does not contradict the execution of the call', () => {
+  const reset = Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' });
+  const unproven = new ClerkError('ENDPOINT_UNPROVEN', 'Endpoint b proved another key');
+  const outcomes = [
+    { ...lost, error: reset },
+    { stage: 'waiting', code: 'ENDPOINT_UNPROVEN', error: unproven },
+  ];
+  const errorAfter = (execution: string) =>
+    exhaustedError({
+      call: { kind: 'safe', startedAt: 0 },
+      outcomes,
+      context: { name: '/shop/orders', clock: { now: () => 5 } },
+      execution,
+    } as unknown as AttemptLog);
+  expect(errorAfter('unknown')).toMatchObject({
+    code: 'ENDPOINTS_EXHAUSTED',
+    execution: 'unknown',
+    message: expect.stringContaining('the last attempt failed with ENDPOINT_UNPROVEN') as string,
+  });
+  expect(errorAfter('unknown').cause).toBe(reset);
+  expect(errorAfter('none').cause).toBe(unproven);
 });

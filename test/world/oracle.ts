@@ -1,4 +1,4 @@
-import type { ClerkError, CallKind } from 'binding-clerk';
+import { isClerkError, type CallKind, type ClerkError } from 'binding-clerk';
 import type { CallMethod } from './call-method.js';
 import type { Coverage } from './coverage.js';
 import type { CallManner } from './dominance/caller-habits.js';
@@ -261,9 +261,14 @@ export class Oracle {
         if (runs === 0) this.violate('C3.2', `${id} succeeded and was never executed`);
         continue;
       }
-      const { execution, code } = outcome.error as ClerkError;
+      const { execution, code, cause } = outcome.error as ClerkError;
       // The `AbortError` of fetch, and the reason of an aborted dispatch, do not say it.
       if ((call.method === 'fetch' || call.method === 'dispatch') && code === 'ABORTED') continue;
+      if (isClerkError(cause) && cause.execution !== execution)
+        this.violate(
+          'C3.2',
+          `${id} failed with ${code}, execution '${execution}', and its cause states '${cause.execution}'`,
+        );
       if (execution === 'none' && runs > 0)
         this.violate('C3.2', `${id} failed with ${code}, execution 'none', and was executed ${runs} times`);
       if (execution === 'done' && runs === 0)
