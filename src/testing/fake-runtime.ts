@@ -1,4 +1,7 @@
 import type { Timer } from '../core/clock.js';
+import { describeValue } from '../core/describe-value.js';
+import { configError } from '../core/errors.js';
+import { isObject } from '../core/is-object.js';
 import type { Runtime } from '../core/runtime.js';
 import type { TransportFactory } from '../core/transport.js';
 import { settleMicrotasks } from '../runtime/settle-microtasks.js';
@@ -71,9 +74,13 @@ export interface FakeRuntime extends Runtime {
  * runtime.setTimer(() => console.log('a minute is over'), 60_000);
  * await runtime.advance(60_000);
  * ```
- * @throws RangeError when `seed` or `startAt` is out of range.
+ * @throws ClerkError `CONFIG_INVALID` when `seed` or `startAt` is out of range.
  */
 export function createFakeRuntime(options: FakeRuntimeOptions): FakeRuntime {
+  if (!isObject(options))
+    throw configError(
+      `options of createFakeRuntime() must be an object such as { seed: 7 }; got ${describeValue(options)}`,
+    );
   return new VirtualTimeRuntime(options);
 }
 
@@ -202,8 +209,7 @@ class VirtualTimeRuntime implements FakeRuntime {
   }
 
   shiftWallClock(ms: number): void {
-    if (!Number.isFinite(ms))
-      throw new RangeError(`ms of shiftWallClock() must be finite; got ${String(ms)}`);
+    if (!Number.isFinite(ms)) throw configError(`ms of shiftWallClock() must be finite; got ${String(ms)}`);
     this.#wallOffset += ms;
   }
 
@@ -253,7 +259,7 @@ class VirtualTimeRuntime implements FakeRuntime {
 
 function checkMs(what: string, ms: number, min: number): void {
   if (!(ms >= min && ms < Infinity))
-    throw new RangeError(`${what} must be finite and ≥ ${String(min)}; got ${String(ms)}`);
+    throw configError(`${what} must be finite and ≥ ${String(min)}; got ${String(ms)}`);
 }
 
 const noTransport: TransportFactory = () => ({

@@ -1,15 +1,17 @@
+import { configError } from '../core/errors.js';
+
 /**
  * Creates a generator of numbers that are uniform in [0, 1). The numbers are the same on every machine and Node
  * version. The algorithm is sfc32 of PractRand.
  *
  * @param seed - an integer from 0 to 2^53 − 1
  * @param stream - an integer from 0 to 2^32 − 1. Different streams of one seed are unrelated. Default 0.
- * @throws RangeError when the seed is out of range.
+ * @throws ClerkError `CONFIG_INVALID` when the seed is out of range.
  * @see {@link https://pracrand.sourceforge.net/RNG_engines.txt | PractRand, RNG engines}
  */
 export function seededRandom(seed: number, stream = 0): () => number {
   if (!Number.isSafeInteger(seed) || seed < 0) {
-    throw new RangeError(`seed must be an integer from 0 to 2^53 − 1; got ${String(seed)}`);
+    throw configError(`seed must be an integer from 0 to 2^53 − 1; got ${String(seed)}`);
   }
   let a = seed | 0;
   let b = Math.floor(seed / 2 ** 32) | 0;

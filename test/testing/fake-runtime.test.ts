@@ -137,10 +137,31 @@ test('an error in a timer ends the advance at that time', async () => {
 });
 
 test('invalid options and concurrent advances are errors', async () => {
-  expect(() => createFakeRuntime({ seed: -1 })).toThrow('seed must be an integer');
-  expect(() => createFakeRuntime({ seed: 1, startAt: 0 })).toThrow('startAt must be finite and ≥ 1; got 0');
+  const invalid: readonly [() => unknown, string][] = [
+    [() => createFakeRuntime({ seed: -1 }), 'seed must be an integer'],
+    [() => createFakeRuntime({ seed: 1, startAt: 0 }), 'startAt must be finite and ≥ 1; got 0'],
+    [
+      () => Reflect.apply(createFakeRuntime, undefined, []),
+      'options of createFakeRuntime() must be an object such as { seed: 7 }; got undefined',
+    ],
+    [() => seededRandom(0.5), 'seed must be an integer'],
+    [
+      () => createFakeRuntime({ seed: 1 }).shiftWallClock(NaN),
+      'ms of shiftWallClock() must be finite; got NaN',
+    ],
+  ];
+  for (const [run, message] of invalid)
+    expect(run).toThrow(
+      expect.objectContaining({
+        code: 'CONFIG_INVALID',
+        message: expect.stringContaining(message) as string,
+      }),
+    );
   const runtime = createFakeRuntime({ seed: 1 });
-  await expect(runtime.advance(-1)).rejects.toThrow('ms of advance() must be finite and ≥ 0');
+  await expect(runtime.advance(-1)).rejects.toMatchObject({
+    code: 'CONFIG_INVALID',
+    message: 'ms of advance() must be finite and ≥ 0; got -1',
+  });
   const first = runtime.advance(1);
   await expect(runtime.advance(1)).rejects.toThrow('already advancing');
   await first;

@@ -1,6 +1,6 @@
 import { createClerk, type Clerk, type ClerkOptions } from '../../index.js';
 import type { EndpointInit } from '../../core/endpoint.js';
-import { describeValue } from '../../core/describe-value.js';
+import { describeValue, quote } from '../../core/describe-value.js';
 import { ClerkError } from '../../core/errors.js';
 import { isObject } from '../../core/is-object.js';
 import { createFakeRuntime, type FakeRuntime } from '../fake-runtime.js';
@@ -37,7 +37,8 @@ const knownOptions = { seed: true, latencyMs: true, clerk: true, autoAdvance: tr
 >;
 
 /**
- * Controls the servers of a memory cluster, see {@link MemoryServer}. Methods throw a RangeError for an unknown `id`.
+ * Controls the servers of a memory cluster, see {@link MemoryServer}. Methods throw a ClerkError `CONFIG_INVALID` for an
+ * unknown `id`.
  */
 export interface MemoryCluster {
   /** Makes the server refuse new connections. */
@@ -86,8 +87,7 @@ export interface MemoryWorld {
  * await clerk.bind('/shop/orders').json('/orders/7');
  * cluster.trace(); // 'a:refused b:200', or 'b:200'
  * ```
- * @throws ClerkError `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid.
- * @throws RangeError when an id is used twice.
+ * @throws ClerkError `CONFIG_INVALID` or `NAME_INVALID` when an option is invalid, or an id is used twice.
  */
 export function memoryCluster(services: MemoryServices, options: MemoryClusterOptions = {}): MemoryWorld {
   checkArguments(services, options);
@@ -101,7 +101,8 @@ export function memoryCluster(services: MemoryServices, options: MemoryClusterOp
     registry[name] = instances.map((instance) => {
       const init = typeof instance === 'string' ? { id: instance } : instance;
       const address = `http://${init.id}`;
-      if (servers.has(init.id)) throw new RangeError(`Instance ids must be unique; got '${init.id}' twice`);
+      if (servers.has(init.id))
+        throw clusterError(`ids of instances must be unique in the cluster; got ${quote(init.id)} twice`);
       const entry = { server: network.server(address), delayMs: 0, reply: replyWithStatus(200) };
       entry.server.handler = (request) => ({
         delayMs: entry.delayMs,
@@ -116,7 +117,9 @@ export function memoryCluster(services: MemoryServices, options: MemoryClusterOp
   const find = (id: string) => {
     const entry = servers.get(id);
     if (entry) return entry;
-    throw new RangeError(`No instance has the id '${id}'; the ids are ${[...servers.keys()].join(', ')}`);
+    throw clusterError(
+      `no instance has the id ${quote(id)}; use one of the ids ${[...servers.keys()].join(', ')}`,
+    );
   };
   const cluster: MemoryCluster = {
     refuse: (id) => find(id).server.refuse(),
@@ -157,6 +160,9 @@ function checkArguments(services: unknown, options: unknown): void {
       throw clusterError(
         `unknown option '${key}'; known options are ${Object.keys(knownOptions).join(', ')}`,
       );
+  const { latencyMs = 0 } = options;
+  if (typeof latencyMs !== 'number' || !(latencyMs >= 0 && latencyMs < Infinity))
+    throw clusterError(`latencyMs must be a finite number ≥ 0; got ${describeValue(latencyMs)}`);
 }
 
 function clusterError(problem: string): ClerkError {

@@ -96,8 +96,25 @@ test('a call fails when all endpoints are down, and the trace names them', async
 
 test('an unknown or repeated instance id is an error', () => {
   const { cluster } = memoryCluster({ '/shop/orders': ['a'] }, { seed: 7 });
-  expect(() => cluster.kill('z')).toThrow("No instance has the id 'z'; the ids are a");
+  expect(() => cluster.kill('z')).toThrow(
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      message: "memoryCluster(): no instance has the id 'z'; use one of the ids a",
+    }),
+  );
   expect(() => memoryCluster({ '/x': ['a'], '/y': ['a'] }, { seed: 7 })).toThrow(
-    "Instance ids must be unique; got 'a' twice",
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      message: "memoryCluster(): ids of instances must be unique in the cluster; got 'a' twice",
+    }),
+  );
+});
+
+test.each([[-1], [NaN], [Infinity], ['1'], [null]])('the latency %j is an error', (latencyMs) => {
+  expect(() => memoryCluster({ '/x': ['a'] }, { latencyMs: latencyMs as never })).toThrow(
+    expect.objectContaining({
+      code: 'CONFIG_INVALID',
+      message: expect.stringContaining('latencyMs must be a finite number ≥ 0; got ') as string,
+    }),
   );
 });
