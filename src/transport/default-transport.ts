@@ -30,9 +30,10 @@ export const defaultTransport: TransportFactory = (options, clock) => {
   };
 };
 
-/** Without this check, the first call would fail instead of `createClerk`. */
+/** Without this check, the first call would fail instead of `createClerk`. Loads undici even if no option is given. */
 function checkUndiciOptions({ undici: undiciOptions }: TransportOptions): void {
   const { Client } = undici();
+  if (Object.keys(undiciOptions).length === 0) return;
   try {
     void new Client('http://localhost', { ...undiciOptions }).destroy();
   } catch (error) {
