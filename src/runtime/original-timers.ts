@@ -23,7 +23,7 @@ export function originalTimers(): Timers {
   return present;
 }
 
-/** Fake timers of Sinon.JS, Jest and Vitest have a `clock`. Those of `node:test` have another name or `isMock`. */
+/** Fake timers of Sinon.JS and Vitest have a `clock`. Those of `node:test` have another name or `isMock`. */
 function isFake(value: { readonly name: string }): boolean {
   return 'clock' in value || 'isMock' in value || !['setTimeout', 'Date'].includes(value.name);
 }

@@ -79,3 +79,16 @@ describe.each(Object.keys(fakes))('fake timers of %s', (name) => {
     await expect(call).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   });
 });
+
+test('a clerk recovers from a call during fake nextTick and queueMicrotask of sinon, which never run', async () => {
+  const orders = openClerk().bind('/shop/orders');
+  expect(await orders.json('/')).toBe('ok');
+  // Until the timers of that call have ended, so that the next call sets new ones.
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  const clock = install();
+  orders.json('/').catch(() => undefined);
+  clock.uninstall();
+  const call = orders.request({ path: '/never', timeoutMs: 200 });
+  await expect(call).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
+  expect(await orders.json('/')).toBe('ok');
+});
