@@ -1,7 +1,7 @@
 /** `binding.fetch` and `binding.dispatcher`: for libraries that take a fetch, a dispatcher or a base URL. */
 import * as undici from 'undici';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { createClerk, isClerkError, type ClerkError } from 'binding-clerk';
+import { createClerk, isClerkError, type Binding, type ClerkError } from 'binding-clerk';
 import { testClerk } from './test-clerk.js';
 import { bodyOf, unusedAddress, webServer } from './web-server.js';
 
@@ -26,6 +26,13 @@ async function causeOf(promise: Promise<unknown>): Promise<ClerkError> {
   if (!isClerkError(cause)) throw new Error('the cause must be a ClerkError', { cause: error });
   return cause;
 }
+
+/** How a library calls a service through its binding; both resolve to the JSON of the body. */
+const callers = {
+  fetch: async ({ fetch }: Binding): Promise<unknown> => (await fetch('/')).json(),
+  dispatcher: async ({ dispatcher }: Binding): Promise<unknown> =>
+    (await undici.request(origin, { dispatcher })).body.json(),
+};
 
 /** An SDK as they are written: keeps the function, and adds paths to a base URL. */
 class OrdersSdk {
@@ -181,6 +188,43 @@ describe('a library that takes a dispatcher', () => {
     await clerk.close();
     await expect(undici.request(origin, { dispatcher: orders.dispatcher })).rejects.toMatchObject({
       code: 'CLERK_CLOSED',
+    });
+  });
+});
+
+describe.each(['fetch', 'dispatcher'] as const)('%s of a binding', (form) => {
+  const call = callers[form];
+
+  test('calls the endpoint that the policy of the binding picks', async () => {
+    const [first, second] = await Promise.all([echo('first'), echo('second')]);
+    const addresses = [first.address, second.address];
+    const { orders } = testClerk(addresses, {}, { policy: (candidates) => candidates[1] });
+    for (let i = 0; i < 4; i++) expect(await call(orders)).toMatchObject({ name: 'second' });
+    expect(first.requests).toEqual([]);
+  });
+
+  test('hedges as the binding does', async () => {
+    const slow = await webServer(() => undefined);
+    const fast = await echo('fast');
+    const { orders, outcomes } = testClerk(
+      [slow.address, fast.address],
+      {},
+      { hedge: { afterMs: 30, budgetRatio: 1 } },
+    );
+    expect(await call(orders)).toMatchObject({ name: 'fast' });
+    expect(outcomes.map(({ pickReason }) => pickReason)).toContain('hedge');
+  });
+
+  test('ends by the deadline of the binding', async () => {
+    const silent = await webServer(() => undefined);
+    const { orders } = testClerk([silent.address], {}, { timeoutMs: 60 });
+    const error = await call(orders).then(
+      () => undefined,
+      (thrown: unknown) => (form === 'fetch' ? (thrown as TypeError).cause : thrown),
+    );
+    expect(error).toMatchObject({
+      code: 'DEADLINE_EXCEEDED',
+      message: expect.stringContaining('exceeded its deadline of 60 ms') as string,
     });
   });
 });
