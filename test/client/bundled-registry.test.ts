@@ -3,11 +3,13 @@ import { createServer, type Server as HttpServer } from 'node:http';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { setTimeout } from 'node:timers/promises';
-import { createClerk, type Clerk, type ClerkOptions } from 'binding-clerk';
+import { setImmediate, setTimeout } from 'node:timers/promises';
+import { createClerk, type Clerk, type ClerkError, type ClerkOptions } from 'binding-clerk';
 import { startServer, type Server } from 'binding-clerk/server';
 import { advertise, type Advertisement } from 'binding-clerk/service';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { clerkErrorOf } from '../real/clerk-error-of.js';
+import { securedRegistry } from '../server/secured-registry.js';
 import { freePort } from '../support/free-port.js';
 
 async function serverOf(options: Parameters<typeof startServer>[0] = {}): Promise<Server> {
@@ -172,6 +174,24 @@ test('an unreachable registry is an error that says what to do', async () => {
   });
 });
 
+test('an https: URL of a plain registry, and an http: URL of a registry with TLS, are named as such', async () => {
+  const [plain, secured] = [await serverOf(), await securedRegistry()];
+  const errorAt = (registry: string): Promise<ClerkError> =>
+    clerkErrorOf(clerkOf({ registry }).bind('/x').json('/'));
+  const toPlain = await errorAt(plain.url.replace('http:', 'https:'));
+  expect(toPlain).toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    message: expect.stringContaining('does not use TLS; use an http: URL') as string,
+  });
+  const toSecured = await errorAt(secured.server.url.replace('https:', 'http:'));
+  expect(toSecured).toMatchObject({
+    code: 'REGISTRY_UNREACHABLE',
+    message: expect.stringContaining('use an https: URL') as string,
+  });
+  for (const error of [toPlain, toSecured])
+    expect(JSON.stringify(error)).not.toMatch(/SSL routines|openssl/i);
+});
+
 test('a program with a snapshot file starts while the registry is unreachable, with stale resolutions', async () => {
   const snapshotFile = join(await folder(), 'known.json');
   const server = await startServer({ port: 0 });
@@ -194,6 +214,54 @@ test('a program with a snapshot file starts while the registry is unreachable, w
     code: 'REGISTRY_UNREACHABLE',
   });
   expect(warnings[0]).toMatch(/Snapshot file .* is ignored/);
+});
+
+/** Collects the process warnings of the library while a test runs. */
+function clerkWarnings(): readonly string[] {
+  const warnings: string[] = [];
+  const onWarning = ({ name, message }: Error): void => {
+    if (name === 'ClerkWarning') warnings.push(message);
+  };
+  process.on('warning', onWarning);
+  onTestFinished(() => void process.off('warning', onWarning));
+  return warnings;
+}
+
+test('a snapshot file that cannot be written is a process warning, once, without a logger', async () => {
+  const warnings = clerkWarnings();
+  const { url } = await serverOf();
+  await running(url, '/shop/orders', 'one');
+  const clerk = clerkOf({ registry: url, snapshotFile: join(await folder(), 'missing', 'x') });
+  // The warning precedes the first write, which `close` would make.
+  await vi.waitFor(() => expect(warnings).toHaveLength(1));
+  expect(warnings[0]).toMatch(/^Snapshot file .* cannot be written/);
+  expect(await clerk.bind('/shop/orders').json('/')).toBe('one');
+  await clerk.close();
+  await setImmediate();
+  expect(warnings).toHaveLength(1);
+});
+
+test('a damaged snapshot file is a process warning, once, without a logger', async () => {
+  const warnings = clerkWarnings();
+  const { url } = await serverOf();
+  await running(url, '/shop/orders', 'one');
+  const snapshotFile = join(await folder(), 'known.json');
+  await writeFile(snapshotFile, 'not a snapshot', { mode: 0o600 });
+  const clerk = clerkOf({ registry: url, snapshotFile });
+  await vi.waitFor(() => expect(warnings).toHaveLength(1));
+  expect(warnings[0]).toMatch(/^Snapshot file .* is ignored/);
+  expect(await clerk.bind('/shop/orders').json('/')).toBe('one');
+  await clerk.close();
+  await setImmediate();
+  expect(warnings).toHaveLength(1);
+});
+
+test('a clerk that knew no service calls it as soon as advertise() has resolved', async () => {
+  const { url } = await serverOf();
+  const orders = clerkOf({ registry: url }).bind('/shop/orders');
+  await expect(orders.json('/')).rejects.toMatchObject({ code: 'NAME_NOT_FOUND' });
+  await running(url, '/shop/orders', 'one');
+  expect(await orders.json('/')).toBe('one');
 });
 
 /** A registry server that can launch `program` as `/shop/orders`. */
