@@ -1,7 +1,7 @@
 /**
  * A call with `waitForReady` waits for its service until its deadline. Another call fails at once, but only on what the
  * registry states now.
- * @see [C6.9](../../docs/guarantees.md#c2-8)
+ * @see [C2.8](../../docs/guarantees.md#c2-8)
  */
 import { createClerk, type BindOptions, type EndpointInit } from 'binding-clerk';
 import type { Registry, Resolution, Snapshot } from 'binding-clerk/extend';

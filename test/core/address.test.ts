@@ -156,9 +156,9 @@ test('the message says what the address must be', () => {
   expect(rejection(new URL('unix:/run/my sock'))).toBe(
     "Address 'unix:/run/my%20sock' must be a string, since a URL object percent-encodes the socket path",
   );
-  for (const value of [undefined, null, 7, {}, [], Object.create(null), Symbol('s')]) {
+  for (const value of [undefined, null, 7, {}, [], () => 'x', Object.create(null), Symbol('s')]) {
     expect(rejection(value)).toMatch(
-      /^Address must be a string or a URL; got (undefined|null|7|an object|a list|a symbol)$/,
+      /^Address must be a string or a URL; got (undefined|null|7|an object|an empty list|a function|a symbol)$/,
     );
   }
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { isClerkError } from '../../src/core/errors.js';
-import { effectiveTimeoutMs, propagatesDeadline } from '../../src/invoke/call-deadline.js';
+import { effectiveTimeoutMs, propagatesDeadline, reachedDeadline } from '../../src/invoke/call-deadline.js';
 import { capToInbound } from '../../src/invoke/inbound-deadline.js';
 
 describe('the deadline of a call made while a request is served', () => {
@@ -42,6 +42,35 @@ describe('the deadline of a call made while a request is served', () => {
       effectiveTimeoutMs(deadline, serviceTimeoutMs),
       propagatesDeadline(deadline, serviceTimeoutMs),
     ]).toEqual([timeoutMs, isPropagated]);
+  });
+
+  const explicit = { ...defaults, timeoutMs: 5_000, isExplicit: true, elapsedMs: 501 };
+  test.each([
+    ['timeoutMs', explicit, undefined, 4_499, 'its deadline of 5000 ms'],
+    ['timeoutMs, not that of the service config', explicit, 5_000, 4_499, 'its deadline of 5000 ms'],
+    [
+      'the inbound request',
+      { ...explicit, inboundLeftMs: 300 },
+      undefined,
+      300,
+      'the deadline of the inbound request that the program was serving (300 ms after the start of the call)',
+    ],
+    [
+      'totalTimeoutMs',
+      { ...explicit, timeoutMs: 10_000, totalTimeoutMs: 5_000 },
+      undefined,
+      4_499,
+      'its totalTimeoutMs of 5000 ms',
+    ],
+    [
+      'the service config',
+      { ...explicit, isExplicit: false, timeoutMs: 10_000 },
+      5_000,
+      4_499,
+      'the call timeout of 5000 ms in the service config',
+    ],
+  ])('a message names the limit as it was set: %s', (_what, deadline, serviceTimeoutMs, endedMs, text) => {
+    expect(reachedDeadline(deadline, serviceTimeoutMs, endedMs)).toBe(text);
   });
 
   test.each([1_010, 1_001, 1_000, 400])('no call starts when the inbound deadline is at %d', (deadlineAt) => {

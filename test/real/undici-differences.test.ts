@@ -65,6 +65,30 @@ test('the body of a Request of Node has its length, and can be sent again', asyn
   expect(await (await clerk.fetch(flaky, { kind: 'idempotent' })).text()).toBe('third time');
 });
 
+test('before Node 24, the dispatcher of a Request of Node sends the request; later Nodes hide it', async () => {
+  const { address } = await undiciServer();
+  const { clerk } = testClerk([address]);
+  const hides = Number(process.versions.node.split('.')[0]) >= 24;
+  for (const host of [origin, address]) {
+    const targets: unknown[] = [];
+    const agent = new undici.Agent().compose((dispatch) => (request, handler) => {
+      targets.push(request.origin);
+      // The agent of a program knows no names.
+      return dispatch({ ...request, origin: address }, handler);
+    });
+    onTestFinished(() => agent.destroy());
+    const init = { dispatcher: agent } as unknown as RequestInit;
+    const ofRequest = await clerk.fetch(new Request(`${host}/json`, init));
+    expect(ofRequest.status).toBe(200);
+    expect(targets).toEqual(hides ? [] : [host]);
+    // As the documentation says, these work with each Node.
+    await clerk.fetch(new Request(`${host}/json`), init);
+    const requestOfUndici: unknown = new undici.Request(`${host}/json`, { dispatcher: agent });
+    await clerk.fetch(requestOfUndici as Request);
+    expect(targets).toEqual(hides ? [host, host] : [host, host, host]);
+  }
+});
+
 test('a Request whose body arrives over time is sent as a stream', async () => {
   const { address } = await undiciServer();
   const { clerk } = testClerk([address]);

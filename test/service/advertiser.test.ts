@@ -560,6 +560,8 @@ test.each([
   [{ name: '/x' }, 'CONFIG_INVALID'],
   [{ address: orders.address }, 'CONFIG_INVALID'],
   [{ ...orders, address: [] }, 'CONFIG_INVALID'],
+  [{ ...orders, address: () => 'x' }, 'CONFIG_INVALID'],
+  [{ ...orders, address: [() => 'x'] }, 'CONFIG_INVALID'],
   [{ ...orders, address: 'http://x/path' }, 'CONFIG_INVALID'],
   [{ ...orders, leaseMs: 999 }, 'CONFIG_INVALID'],
   [{ ...orders, leaseMs: 604_800_001 }, 'CONFIG_INVALID'],
