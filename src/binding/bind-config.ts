@@ -4,7 +4,7 @@ import type { Factory } from '../core/factory.js';
 import { callKinds, type CallKind } from '../core/idempotency.js';
 import { isObject } from '../core/is-object.js';
 import { absoluteName } from '../core/name.js';
-import type { Policy, PolicyFunction, PolicyName } from '../core/policy.js';
+import { hedgingPolicyName, type Policy, type PolicyFunction, type PolicyName } from '../core/policy.js';
 import { defaults } from '../client/config.js';
 import {
   checkInterceptors,
@@ -17,6 +17,7 @@ import type { BindOptions, HedgeOptions } from '../client/options.js';
 import {
   checkAttemptTimeout,
   checkRetries,
+  settingWithoutRetries,
   type AttemptTimeoutOptions,
   type RetryOptions,
   type RetryOverrides,
@@ -123,15 +124,7 @@ function rejectUselessHedge(
     throw configError(
       `${subject}: ${option} starts two attempts at once, so the option hedge has no effect; remove the option hedge`,
     );
-  const budget = retries === false ? undefined : retries?.budget;
-  const conflict =
-    retries === false
-      ? 'retries: false'
-      : retries?.max === 0
-        ? 'retries.max: 0'
-        : budget?.ratio === 0 && budget.minPerSecond === 0
-          ? 'retries.budget.ratio: 0 and retries.budget.minPerSecond: 0'
-          : undefined;
+  const conflict = settingWithoutRetries(retries);
   if (conflict !== undefined)
     throw configError(
       `${subject}: ${option} requires retries, since a second attempt counts as a retry; got ${conflict}; remove ${option}, or allow retries`,
@@ -143,7 +136,7 @@ function rejectUselessHedge(
 }
 
 function nameOfHedgingPolicy(policy: BindOptions['policy'] | null): string | undefined {
-  if (policy === 'first-to-respond') return policy;
+  if (policy === hedgingPolicyName) return policy;
   return typeof policy === 'object' && policy?.hedges === true ? policy.name : undefined;
 }
 

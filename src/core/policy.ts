@@ -88,6 +88,9 @@ export const policyNames: readonly PolicyName[] = Object.freeze([
   'first-to-respond',
 ]);
 
+/** The built-in policy that sends each call twice, and therefore requires retries. */
+export const hedgingPolicyName = 'first-to-respond';
+
 /** Names of the built-in policies. */
 export type PolicyName =
   | 'local-first'

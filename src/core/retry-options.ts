@@ -40,6 +40,16 @@ export interface RetryOverrides {
   readonly retries?: RetryOptions | false | undefined;
 }
 
+/** Returns the setting that allows no retry at all; undefined if these options allow retries. */
+export function settingWithoutRetries(retries: RetryOptions | false | undefined): string | undefined {
+  if (retries === false) return 'retries: false';
+  if (retries?.max === 0) return 'retries.max: 0';
+  const { ratio, minPerSecond } = retries?.budget ?? {};
+  return ratio === 0 && minPerSecond === 0
+    ? 'retries.budget.ratio: 0 and retries.budget.minPerSecond: 0'
+    : undefined;
+}
+
 type CreateError = (problem: string) => Error;
 
 const maxRetries = 100;

@@ -44,10 +44,22 @@ test.each([
   await expectRefused(options);
 });
 
-async function expectRefused(options: readonly string[]): Promise<void> {
+test.each([
+  ['off', 'retries: false'],
+  ['max=0', 'retries.max: 0'],
+  ['ratio=0,per-second=0', 'retries.budget.ratio: 0 and retries.budget.minPerSecond: 0'],
+])('the policy first-to-respond with --retries %s is refused', async (retries, conflict) => {
+  await expectRefused(
+    ['--policy', 'first-to-respond', '--retries', retries],
+    `The policy first-to-respond requires retries, since a second attempt counts as a retry; got ${conflict}; set another policy, or allow retries`,
+  );
+});
+
+async function expectRefused(options: readonly string[], message = ''): Promise<void> {
   const { code, out, err } = await runCli(['define', '/a', ...options], { registry });
   expect({ code, out }).toEqual({ code: 2, out: '' });
   expect(err).toMatch(/^clerk: /);
+  expect(err).toContain(message);
   const { out: shown } = await runCli(['resolve', '/a', '--json'], { registry });
   expect(JSON.parse(shown)).toMatchObject({ attemptTimeoutMs: { min: 50, max: 500 }, retries: { max: 1 } });
 }

@@ -65,6 +65,21 @@ test.each([
 );
 
 test.each([
+  [undefined, 2],
+  [false, 1],
+  [{ max: 0 }, 1],
+  [{ budget: { ratio: 0, minPerSecond: 0 } }, 1],
+])(
+  'with the policy first-to-respond and the retries %j of a service config, a GET is sent %i times',
+  async (retries, count) => {
+    const { clerk, received } = setup(registryWith({ policy: 'first-to-respond', retries }));
+    await clerk.resolve('/x');
+    const { statusCode } = await clerk.bind('/x').request({ path: '/' });
+    expect({ statusCode, ...received }).toEqual({ statusCode: 200, requests: count });
+  },
+);
+
+test.each([
   { attemptTimeoutMs: 0 },
   { attemptTimeoutMs: '200' },
   { attemptTimeoutMs: { min: 500, max: 50 } },

@@ -42,6 +42,7 @@ test.concurrent.for([
   'connecting-answered-elsewhere',
   'connecting-answered-elsewhere-then-closed',
   'connecting-aborted',
+  'connecting-aborted-then-closed',
   'connecting-at-deadline',
   'connecting-destroyed',
   'connecting-ready',

@@ -37,6 +37,19 @@ function afterDelay<T>(value: T, delayMs = 300): Promise<T> {
   return new Promise((resolve) => setTimeout(() => resolve(value), delayMs).unref());
 }
 
+/** Longest time of a call whose first endpoint accepts no connection, in ms. Five times the usual time. */
+const maxCallMs = 1_500;
+/** Longest time of `close()` after such a call, in ms. The connection may take 20 s to fail. */
+const maxCloseMs = 5_000;
+
+/** Prints `slow` if the promise takes `maxMs` or more. */
+async function within(maxMs: number, what: string, promise: Promise<unknown>): Promise<void> {
+  const startedAt = performance.now();
+  await promise.catch(() => undefined);
+  const ms = performance.now() - startedAt;
+  if (ms >= maxMs) printLine('slow:', what, 'took', Math.round(ms), 'ms');
+}
+
 /** The resources that keep the event loop alive. */
 const activeResources = (): string =>
   process
@@ -150,8 +163,8 @@ const scenes: Record<string, () => Promise<void>> = {
   },
   async 'connecting-answered-elsewhere-then-closed'() {
     const { clerk, orders } = callerOf(stalled, await slowServer(0));
-    await orders.text('/orders');
-    await clerk.close();
+    await within(maxCallMs, 'the call', orders.text('/orders'));
+    await within(maxCloseMs, 'close()', clerk.close());
     printLine('done');
   },
   async 'connecting-aborted'() {
@@ -159,10 +172,17 @@ const scenes: Record<string, () => Promise<void>> = {
     await orders.text('/orders', { signal: AbortSignal.timeout(100) }).catch(() => undefined);
     printLine('done');
   },
+  async 'connecting-aborted-then-closed'() {
+    const { clerk, orders } = callerOf(stalled);
+    const signal = AbortSignal.timeout(100);
+    await within(maxCallMs, 'the call', orders.text('/orders', { signal }));
+    await within(maxCloseMs, 'close()', clerk.close());
+    printLine('done');
+  },
   async 'connecting-at-deadline'() {
     const { clerk, orders } = callerOf(stalled);
-    await orders.text('/orders', { method: 'POST', timeoutMs: 100 }).catch(() => undefined);
-    await clerk.close();
+    await within(maxCallMs, 'the call', orders.text('/orders', { method: 'POST', timeoutMs: 100 }));
+    await within(maxCloseMs, 'close()', clerk.close());
     printLine('done');
   },
   async 'connecting-ready'() {

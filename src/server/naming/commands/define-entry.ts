@@ -10,6 +10,7 @@ import { hasKnownDescendants, requireAllKnown } from './hidden-names.js';
 import { noChange, type Plan, type PlanContext } from './naming-command.js';
 import {
   checkGuarantee,
+  checkHedgingPolicy,
   checkLaunchRule,
   checkPolicy,
   checkRetryOverrides,
@@ -47,6 +48,7 @@ export function define(view: NamingView, request: DefineRequest, context: PlanCo
     guaranteedMs: checkGuarantee(guaranteedMs, current.guaranteedMs, context),
     launch: checkLaunchRule(launch),
   };
+  checkHedgingPolicy(next.policy, next);
   return replaceEntry(name, before, next, request.whenExpired === true, context);
 }
 

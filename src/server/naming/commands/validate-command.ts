@@ -3,8 +3,8 @@ import { definedFields } from '../../../core/defined-fields.js';
 import { quote } from '../../../core/describe-value.js';
 import { ClerkError } from '../../../core/errors.js';
 import { isObject } from '../../../core/is-object.js';
-import { policyNames } from '../../../core/policy.js';
-import { checkAttemptTimeout, checkRetries } from '../../../core/retry-options.js';
+import { hedgingPolicyName, policyNames } from '../../../core/policy.js';
+import { checkAttemptTimeout, checkRetries, settingWithoutRetries } from '../../../core/retry-options.js';
 import { limits } from '../../../protocol/limits.js';
 import type { LaunchRule } from '../../../protocol/naming-messages.js';
 import type { ServiceRecord } from '../state/records.js';
@@ -48,6 +48,16 @@ export function checkRetryOverrides(
     attemptTimeoutMs: checkAttemptTimeout(attemptTimeoutMs ?? undefined, createError),
     retries: checkRetries(retries ?? undefined, createError),
   });
+}
+
+/** Refuses a policy that sends each call twice, if the retries of the service allow no second request. */
+export function checkHedgingPolicy(policy: string | null, { retries }: Pick<ServiceRecord, 'retries'>): void {
+  const conflict = settingWithoutRetries(retries);
+  if (policy !== hedgingPolicyName || conflict === undefined) return;
+  throw new ClerkError(
+    'CONFIG_INVALID',
+    `The policy ${policy} requires retries, since a second attempt counts as a retry; got ${conflict}; set another policy, or allow retries`,
+  );
 }
 
 /** @see [C8.2](../../../../docs/guarantees.md#c8-2), [A5](../../../../docs/guarantees.md#a5) */

@@ -66,6 +66,25 @@ test('retry settings are guaranteed like the rest of a service', async () => {
 });
 
 test.each([
+  [{ retries: false }, 'got retries: false'],
+  [{ retries: { max: 0 } }, 'got retries.max: 0'],
+  [{ retries: { budget: { ratio: 0, minPerSecond: 0 } } }, 'got retries.budget.ratio: 0 and'],
+] as const)(
+  'first-to-respond with %j is refused, together and one after the other',
+  async (retries, message) => {
+    const { names } = await nameServerHarness();
+    const policy = 'first-to-respond';
+    const refused = { code: 'CONFIG_INVALID', message: expect.stringContaining(message) as string };
+    await expect(names.define({ name: '/a', policy, ...retries })).rejects.toMatchObject(refused);
+    await names.define({ name: '/b', policy });
+    await expect(names.define({ name: '/b', ...retries })).rejects.toMatchObject(refused);
+    await names.define({ name: '/c', ...retries });
+    await expect(names.define({ name: '/c', policy })).rejects.toMatchObject(refused);
+    await names.define({ name: '/c', policy, retries: null });
+  },
+);
+
+test.each([
   [{ attemptTimeoutMs: 0 }, 'Field attemptTimeoutMs must be'],
   [{ attemptTimeoutMs: { min: 2, max: 1 } }, 'Field attemptTimeoutMs.min must be at most'],
   [{ retries: { max: -1 } }, 'Field retries.max must be'],
