@@ -44,7 +44,8 @@ const deadline: CallDeadline = {
 };
 
 function startUpgrade() {
-  const context = new CountingContext();
+  const context = new FakeCallContext();
+  const counts = countAttempts(context.health);
   const channel = new RecordingChannel(endpoint('a'));
   const one: ConnectedCandidate = { ...candidate('a'), channel };
   context.candidates = [one];
@@ -52,7 +53,7 @@ function startUpgrade() {
   const constraints = { affinity: undefined, tlsOnly: false };
   const scope = new AsyncResource('TEST');
   new HttpCall(context, context, request, recordingHandler(), 'safe', constraints, deadline, scope).start();
-  return { counts: context.counts, handler: channel.handler as RequestHandler };
+  return { counts, handler: channel.handler as RequestHandler };
 }
 
 test('an upgraded connection counts as held until its socket closes', () => {

@@ -43,17 +43,36 @@ test.each(['least-pending', 'load-aware', 'local-first'] as const)(
   },
 );
 
-test('least-pending: sequential calls prefer an endpoint that is clearly faster', async () => {
+/** Of 1,000 sequential calls under `least-pending`, the calls of an endpoint that takes 10 ms beside one that takes `otherMs`. */
+async function callsOfTheFaster(otherMs: number): Promise<number> {
   const harness = fleet('least-pending', 2, 4);
   await harness.runtime.advance(60_000);
-  const counts = [0, 0];
+  let faster = 0;
   for (let call = 0; call < 1_000; call++) {
-    const i = Number(harness.next().endpoint.id.slice(1));
-    counts[i]!++;
-    await harness.respond(`e${String(i)}`, 10 * (1 + i));
+    const { id } = harness.next().endpoint;
+    if (id === 'e0') faster++;
+    await harness.respond(id, id === 'e0' ? 10 : otherMs);
   }
-  expect(counts[0]).toBeGreaterThan(900);
-});
+  return faster;
+}
+
+test.each([10, 11, 11.5, 12])(
+  'least-pending: sequential calls to endpoints of 10 and %d ms split evenly',
+  async (otherMs) => {
+    expect(Math.abs((await callsOfTheFaster(otherMs)) - 500)).toBeLessThan(60);
+  },
+);
+
+test.each([
+  [13, 800],
+  [15, 900],
+  [20, 900],
+])(
+  'least-pending: of endpoints of 10 and %d ms, the faster one gets most of the calls',
+  async (otherMs, atLeast) => {
+    expect(await callsOfTheFaster(otherMs)).toBeGreaterThan(atLeast);
+  },
+);
 
 test.each(['local-first', 'load-aware', 'least-pending', 'round-robin'] as const)(
   '%s: 200 held WebSockets spread evenly over two equal endpoints on a loaded machine',

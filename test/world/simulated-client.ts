@@ -30,6 +30,7 @@ export class SimulatedClient implements AttemptObserver {
   readonly bindings = new Map<string, Binding>();
   /** Services whose calls wait until the service is ready. */
   readonly #waiting = new Set<string>();
+  readonly #hedging = new Set<string>();
   /** Instances started by its factory. */
   readonly started = new Set<string>();
   /** Pending calls. */
@@ -91,6 +92,12 @@ export class SimulatedClient implements AttemptObserver {
     const factory = isOwn ? { factory: this.#launcher(service) } : {};
     this.bindings.set(service, this.clerk.bind(service, { ...options, ...factory }));
     if (options.waitForReady === true) this.#waiting.add(service);
+    if (options.hedge !== undefined || options.policy === 'first-to-respond') this.#hedging.add(service);
+  }
+
+  /** Whether the binding of a service makes second attempts that are not late. */
+  hedges(service: string): boolean {
+    return this.#hedging.has(service);
   }
 
   binding(service: string): Binding {
