@@ -21,21 +21,27 @@ class RecordingChannel extends FakeChannel {
   }
 }
 
-class CountingContext extends FakeCallContext {
-  readonly counts = { pending: 0, held: 0 };
-  override readonly health: Health = {
-    ...new FakeCallContext().health,
+interface Counts {
+  pending: number;
+  held: number;
+}
+
+/** Counts the attempts that are reported to the health of a context. */
+function countAttempts(context: FakeCallContext): Counts {
+  const counts = { pending: 0, held: 0 };
+  Object.assign<Health, Partial<Health>>(context.health, {
     attemptStarted: () => {
-      this.counts.pending++;
+      counts.pending++;
     },
     attemptHeld: () => {
-      this.counts.held++;
+      counts.held++;
     },
     attemptEnded: (_candidate, wasHeld) => {
-      this.counts.pending--;
-      if (wasHeld) this.counts.held--;
+      counts.pending--;
+      if (wasHeld) counts.held--;
     },
-  };
+  });
+  return counts;
 }
 
 const deadline: CallDeadline = {
@@ -45,7 +51,7 @@ const deadline: CallDeadline = {
 
 function startUpgrade() {
   const context = new FakeCallContext();
-  const counts = countAttempts(context.health);
+  const counts = countAttempts(context);
   const channel = new RecordingChannel(endpoint('a'));
   const one: ConnectedCandidate = { ...candidate('a'), channel };
   context.candidates = [one];
