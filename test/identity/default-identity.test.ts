@@ -61,7 +61,7 @@ test('a launched instance enrols a key in memory with its ticket, once', async (
   });
   expect([...registry.keys]).toEqual([[first.last?.pin, '/shop/orders']]);
   expect(registry.requests).toEqual(['/v1/enroll']);
-  await expect(first.rotate()).rejects.toThrow(/belongs to one launched instance/);
+  await expect(first.rotate()).rejects.toThrow(/cannot be rotated, because /);
 });
 
 test('a launched instance whose ticket is refused tries again when it is asked again', async () => {

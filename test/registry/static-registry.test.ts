@@ -68,7 +68,7 @@ test('later changes of the given object have no effect, and results are frozen',
 
 test('a key that is not an absolute name is rejected with a hint', () => {
   expect(creationError({ 'shop/orders': address })).toBe(
-    "CONFIG_INVALID: Keys of static addresses must be absolute names such as '/shop/orders'; got 'shop/orders'; if the object is a custom registry, add a resolve method",
+    "CONFIG_INVALID: Keys of static addresses must be absolute names such as '/shop/orders'; got 'shop/orders'. If the object is a custom registry, add a resolve method",
   );
   expect(creationError({ '/Shop': address })).toBe(
     "NAME_INVALID: Registry key '/Shop' is invalid at segment 1: 'Shop' must be lower case; got the capital 'S'",
@@ -76,7 +76,7 @@ test('a key that is not an absolute name is rejected with a hint', () => {
   expect(creationError({ '/shop/': address })).toMatch(/^NAME_INVALID: /);
   expect(creationError({ '/shop/*': address })).toMatch(/^NAME_INVALID: /);
   expect(creationError({ resolv: () => undefined })).toMatch(
-    /^CONFIG_INVALID: Keys of static addresses must be .*; got 'resolv'; /,
+    /^CONFIG_INVALID: Keys of static addresses must be .*; got 'resolv'. /,
   );
   expect(creationError(JSON.parse(`{"__proto__":["${address}"]}`))).toMatch(
     /^CONFIG_INVALID: Keys of static addresses must be .*; got '__proto__'; /,

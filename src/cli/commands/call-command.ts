@@ -1,7 +1,7 @@
 import { InvalidArgumentError } from 'commander';
 import { isLocal, parseAddress } from '../../core/address.js';
 import { definedFields } from '../../core/defined-fields.js';
-import { ClerkError, isClerkError } from '../../core/errors.js';
+import { ClerkError, errorMessage, isClerkError } from '../../core/errors.js';
 import type { Outcome } from '../../core/outcome.js';
 import type { ClerkResponse, RequestOptions } from '../../index.js';
 import { responseHeaders } from '../../protocol/call-headers.js';
@@ -68,12 +68,17 @@ async function call(
         : await clerk.bind(name, limits).request({ ...request, path });
     await printResponse(context, service, { response, outcomes, durationMs: clock.now() - startedAt });
   } catch (error) {
-    // The error of this lookup suggests a similar name.
-    if (isClerkError(error) && error.code === 'NAME_NOT_FOUND') await registry.resolve(name);
-    throw error;
+    if (!isClerkError(error) || error.code !== 'NAME_NOT_FOUND') throw error;
+    throw new ClerkError(error.code, error.message + (await similarName(registry, name)), { cause: error });
   } finally {
     await clerk.destroy();
   }
+}
+
+/** Returns the part of the registry's error that suggests a similar name; empty without one. */
+async function similarName(registry: CommandContext['registry'], name: string): Promise<string> {
+  const message = await registry.resolve(name).then(() => '', errorMessage);
+  return /; did you mean [^?]*\?/.exec(message)?.[0] ?? '';
 }
 
 interface CallResult {

@@ -120,7 +120,7 @@ test('a folder that can be written again accepts calls only when it has space fo
   };
   const refused = {
     code: 'CLERK_CLOSED',
-    message: expect.stringMatching(/ENOSPC.*; free space on the disk.*accepted again when/) as string,
+    message: expect.stringMatching(/ENOSPC.*\. Free space on the disk.*accepted again when/) as string,
   };
   await expect(store.begin(call(1))).rejects.toMatchObject(refused);
   freeBytes = 4_096;
