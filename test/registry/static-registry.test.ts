@@ -79,7 +79,7 @@ test('a key that is not an absolute name is rejected with a hint', () => {
     /^CONFIG_INVALID: Keys of static addresses must be .*; got 'resolv'. /,
   );
   expect(creationError(JSON.parse(`{"__proto__":["${address}"]}`))).toMatch(
-    /^CONFIG_INVALID: Keys of static addresses must be .*; got '__proto__'; /,
+    /^CONFIG_INVALID: Keys of static addresses must be .*; got '__proto__'. /,
   );
 });
 
