@@ -31,12 +31,10 @@ import type {
 } from './registry-admin.js';
 import { splitOptions, type AdminRequestOptions } from './admin-request-options.js';
 import type { AccessAdmin, GroupAdmin, IdentityAdmin } from './rights-admin.js';
+import { startGraceMs, startTimeoutMs } from './request-timeout.js';
 import { accessAdmin, groupAdmin, identityAdmin } from './rights-requests.js';
 import type { ResponseSchema, SchemaClient } from './schema-client.js';
 
-const startTimeoutMs = 60_000;
-/** Time after the timeout, in ms, in which the registry itself can report the timeout. */
-const startGraceMs = 2_000;
 const auditLinesPerPage = 500;
 const maxAuditBytes = 64 * 1024 * 1024;
 /** Maximum time until the registry responds if the log has no new line, in ms. */

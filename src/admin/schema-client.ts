@@ -11,6 +11,7 @@ import type { ServerDiscovery } from '../registry-client/learned-servers.js';
 import { expectBody } from '../registry-client/json-response.js';
 import { RequestLimit, runWithinLimit, type RequestLimitOptions } from '../registry-client/request-limit.js';
 import { LineBatches } from './line-batches.js';
+import { defaultTimeoutMs } from './request-timeout.js';
 import type { AdminRequestOptions } from './admin-request-options.js';
 
 export type ResponseSchema<T> = z.core.$ZodType<T> & {
@@ -31,11 +32,9 @@ export interface SchemaClientOptions {
   readonly connections: readonly RegistryConnection[];
   readonly discovery?: ServerDiscovery;
   readonly clock: Clock;
-  /** Time limit of a request, in ms. If undefined, the default of the request applies, or 10,000 without a default. */
+  /** Time limit of a request, in ms. If undefined, the default of the request applies, or {@link defaultTimeoutMs}. */
   readonly timeoutMs: number | undefined;
 }
-
-const defaultTimeoutMs = 10_000;
 
 /**
  * Client of the servers of one registry. Checks each response with the schema of its message. A read tries each server

@@ -8,8 +8,8 @@ const forgiveMs = 60_000;
 export const probationAnswers = 5;
 
 /**
- * Sets the duration of the next timed ejection: twice as long as the last one, up to 30 s. The duration is 1 s for the
- * first timed ejection, and if the last one ended at least 60 s ago.
+ * Starts a timed ejection, or starts its time again. The ejection lasts twice as long as the last one, up to 30 s. It
+ * lasts 1 s if there was no timed ejection before, or if the last one ended at least 60 s ago.
  *
  * @see [C9.4](../../docs/guarantees.md#c9-4)
  */

@@ -6,9 +6,10 @@ const step = 1.02;
  * would make its endpoint look slow.
  */
 export class LatencyScale {
-  /** Approximate median of the usual latencies of the route classes of all responses; 0 before the first response. */
+  /** Approximate median of `usualMs` over all responses, or 0 before the first response. */
   #commonMs = 0;
 
+  /** @param usualMs - the usual latency of the route class of the response, in ms */
   toCommon(latencyMs: number, usualMs: number | undefined): number {
     if (usualMs === undefined || usualMs <= 0) return latencyMs;
     if (this.#commonMs === 0) this.#commonMs = usualMs;

@@ -65,7 +65,7 @@ class CustomAttempt implements CallAttempt {
     readonly candidate: ConnectedCandidate,
     readonly number: number,
     readonly pickReason: string,
-    /** Assumed until the function ends, because the real stage is unknown. */
+    /** Assumed while the program's function runs, because the clerk cannot see how far the attempt got. */
     public stage: Stage,
     readonly startedAt: number,
     public checkAt: number,

@@ -55,7 +55,7 @@ export class InFlightRequests {
   #listen(server: ServerLike): (() => void)[] {
     const removers = (['request', 'checkContinue', 'checkExpectation'] as const).map((event) =>
       addRequestListener(server, event, (request, response) => {
-        // The 'stream' event has already counted an HTTP/2 request.
+        // Ignores a request of HTTP/2, which the listener for 'stream' has counted.
         this.#trackHttp1(request as Incoming, response as ClosingResponse);
       }),
     );

@@ -3,8 +3,9 @@ import type { Advertisement } from './advertisement.js';
 import type { ProcessPort } from './service-runtime.js';
 
 /**
- * Drains all advertisements at the first SIGTERM or SIGINT, then ends the process as the signal does. A second signal
- * ends the process at once. A program with its own listener for the signal must end the process itself.
+ * Drains all advertisements at the first SIGTERM or SIGINT. Then ends the process: with exit code 0 after
+ * `exitAfterDrain`, or as the signal would without a listener. A second signal ends the process at once. A program
+ * with its own listener for the signal, and without `exitAfterDrain`, must end the process itself.
  *
  * @see [C2.6](../../docs/guarantees.md#c2-6)
  */

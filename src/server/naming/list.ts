@@ -20,8 +20,8 @@ interface ListOptions {
 type ListPage = Pick<ListResponse, 'entries' | 'next'>;
 
 /**
- * Lists the matching names after `after`, in order. Includes directories without an entry, unless the glob ends with
- * `**`.
+ * Lists the matching names after `after`, in order. A name without an entry, but with names below it, is listed as a
+ * directory, unless the glob ends with `**`.
  */
 export function listPage(
   state: NamingState,

@@ -173,8 +173,8 @@ export class LookupCache {
     if (found === undefined) return undefined;
     const lookup = this.#render(name, found);
     const { record, entries } = found;
-    // Two kinds of lookups are not cached. The lookup of a directory without an entry depends on the names below the
-    // directory. The guarantee of a frozen entry shrinks with time.
+    // Two kinds of lookups are not cached. A name without an entry is a directory only while there are names below it.
+    // The guarantee of a frozen entry shrinks with time.
     if (record !== undefined && !this.#deps.guarantees.isSuspended && !this.#hasFrozen(entries))
       this.#lookups.set(
         name,

@@ -25,7 +25,7 @@ export function nearName(state: NamingState, name: string, isVisible?: NameVisib
     : undefined;
 }
 
-/** Returns the visible segments directly below a directory, including those of directories without an entry. */
+/** Returns the visible segments directly below a name. A segment may have no entry, and only names below it. */
 function siblingsIn(
   state: NamingState,
   directory: string,

@@ -22,9 +22,9 @@ export class WatchResumption {
   }
 
   /**
-   * Returns the names of a resumed watch that changed after the revision in `since`, and the cost of finding them.
-   * Returns undefined if the watch needs a full snapshot: the client may not see all names, or its revision is of
-   * another incarnation, later than the present revision, or older than the change log.
+   * Returns the watched names that have changed after the revision in `since`, and the cost of finding these names.
+   * Returns undefined if the watch needs a full snapshot: the client has no right to see some names, or the revision is
+   * of another incarnation, later than the present revision, or older than the change log.
    */
   missedChanges(
     { since, globs, isVisible }: WatchOptions,

@@ -51,7 +51,7 @@ export class CallIndex {
   apply(entry: CallEntry, { number, offset }: BatchPosition): void {
     if (entry.kind === 'lost') {
       this.#lostBefore = Math.max(this.#lostBefore, entry.before);
-      // The file is needed until every call created before `before` has expired.
+      // The entry is in file `number`, which stays until all calls that were created before `entry.before` expire.
       this.#newest.set(number, Math.max(this.#newest.get(number) ?? 0, entry.before));
       return;
     }
