@@ -175,8 +175,16 @@ export function withCallDetails(log: AttemptLog, error: Error): ClerkError {
     log,
     isClerkError(error) ? error.code : 'CLERK_CLOSED',
     error.message,
-    isClerkError(error) ? error.cause : error,
+    isClerkError(error) ? agreeingCause(log, error.cause) : error,
   );
+}
+
+/**
+ * The cause may be the error of another request, such as a start, and state the execution of that request. Returns the
+ * first error in the chain of causes that does not contradict the error of the call; undefined if there is none.
+ */
+function agreeingCause(log: AttemptLog, cause: unknown): unknown {
+  return contradicts(cause, log) ? agreeingCause(log, (cause as ClerkError).cause) : cause;
 }
 
 function lastAttemptError(log: AttemptLog, code: ClerkErrorCode, message: string): ClerkError {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { ClerkError } from '../../src/core/errors.js';
 import type { AttemptLog } from '../../src/invoke/attempt-log.js';
-import { exhaustedError, outcomeUnknownError } from '../../src/invoke/call-errors.js';
+import { exhaustedError, outcomeUnknownError, withCallDetails } from '../../src/invoke/call-errors.js';
 
 const lost = { stage: 'sent', code: 'ECONNRESET' };
 const running = { stage: 'answered', code: '409' };
@@ -46,4 +46,21 @@ test('the cause is the last error that does not contradict the execution of the 
   });
   expect(errorAfter('unknown').cause).toBe(reset);
   expect(errorAfter('none').cause).toBe(unproven);
+});
+
+test('a cause that states the execution of another request is replaced by its own cause', () => {
+  const log = {
+    call: { kind: 'idempotent' },
+    outcomes: [lost],
+    context: { name: '/a' },
+    execution: 'unknown',
+  };
+  const reason = new Error('the program ended with code 3');
+  const ofStart = new ClerkError('START_FAILED', 'not started', { execution: 'none', cause: reason });
+  const failed = new ClerkError('START_FAILED', '/a was not started', { cause: ofStart });
+  expect(withCallDetails(log as unknown as AttemptLog, failed)).toMatchObject({
+    code: 'START_FAILED',
+    execution: 'unknown',
+    cause: reason,
+  });
 });
