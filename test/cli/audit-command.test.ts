@@ -62,7 +62,7 @@ test('it prints a line for each change and each refusal, and whole lines with --
   expect(sequencesOf((await clerk(`audit --json --after ${seqs[1]}`)).out)).toEqual(seqs.slice(2));
   expect(await clerk('audit --after x')).toMatchObject({
     code: 2,
-    err: expect.stringContaining('its field seq'),
+    err: expect.stringContaining('the field seq'),
   });
 });
 

@@ -234,7 +234,7 @@ test('a key of another registry, and an http: address, are distinguished from an
   expect(foreign.err).toContain('compare the key in --registry-key, $CLERK_REGISTRY_KEY or the identity file');
   const unknown = await cli.run('ls', other.operator, { env: { CLERK_REGISTRY_KEY: cli.registryKey } });
   expect(unknown.code).toBe(5);
-  expect(unknown.err).toContain('belongs to another registry; enroll a new file with clerk enroll');
+  expect(unknown.err).toContain('or belongs to another registry; enroll a new key with clerk enroll');
 });
 
 test('a name without a right is absent, and the message says so', async () => {

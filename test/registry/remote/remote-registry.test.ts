@@ -155,6 +155,6 @@ test('tickets need a registry that issues them', () => {
     'or set registry to URLs or to a remoteRegistry()',
   );
   expect(() => createClerk({ registry: {}, registryKey: `sha256/${'A'.repeat(43)}` })).toThrow(
-    'give it to remoteRegistry()',
+    'pass it to remoteRegistry()',
   );
 });
