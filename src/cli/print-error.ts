@@ -79,13 +79,14 @@ function adaptToShell(message: string, canSchedule: boolean): string {
       .replace(/; [^;]*\bbind\(\)[^;]*$/, '')
       .replaceAll(/; start one with 'npx clerk serve', or set another registry address/g, '')
       .replace('set the option registryKey', 'set --registry-key')
+      .replace('Set the option registryKey', 'Set --registry-key')
       .replace('pass the options registry and registryKey', 'give --registry and --registry-key')
       .replace("pass the option 'identity', or set CLERK_IDENTITY", 'give --identity, or set $CLERK_IDENTITY')
       .replace('or secure the registry', 'or secure the registry with clerk init')
       .replace(/; request a new token and create a new key$/, '')
       .replace(/^(\/\S+) must have the right (\S+) on (\S+); .*/, '$1 must have the right $2 on $3')
       .replace('clerk.list()', 'clerk ls')
-      .replace('allow more time with timeoutMs', 'give a longer --timeout')
+      .replace('increase timeoutMs', 'give a longer --timeout')
       .replace('pass recursive', 'pass --recursive')
       .replace(
         'pass whenExpired to schedule the change',
