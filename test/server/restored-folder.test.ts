@@ -47,7 +47,7 @@ test.each([
   });
   onTestFinished(() => restored.close());
   expect(warnings.join()).toMatch(
-    /revoked .* valid again.*rights.*groups.*tokens were cancelled.*clerk identity ls/,
+    /revoked .* valid again.*Rights and group memberships.*tokens were cancelled.*clerk identity ls/,
   );
   const thief = client(systemKeys.create('/shop/new'));
   expect((await thief.post('/v1/enroll', { name: '/shop/new', token })).status).toBe(401);

@@ -76,9 +76,9 @@ test.each([
     const policy = 'first-to-respond';
     const refused = { code: 'CONFIG_INVALID', message: expect.stringContaining(message) as string };
     await expect(names.define({ name: '/a', policy, ...retries })).rejects.toMatchObject(refused);
-    await names.define({ name: '/b', policy });
+    await names.define({ name: '/b', policy, guaranteedMs: 0 });
     await expect(names.define({ name: '/b', ...retries })).rejects.toMatchObject(refused);
-    await names.define({ name: '/c', ...retries });
+    await names.define({ name: '/c', ...retries, guaranteedMs: 0 });
     await expect(names.define({ name: '/c', policy })).rejects.toMatchObject(refused);
     await names.define({ name: '/c', policy, retries: null });
   },
