@@ -231,7 +231,9 @@ test('a key of another registry, and an http: address, are distinguished from an
   const foreign = await cli.run('ls', other.operator);
   expect(foreign.code).toBe(5);
   expect(foreign.err).toContain(`must prove the key ${pinIn(other.operator)}`);
-  expect(foreign.err).toContain('compare the key in --registry-key, $CLERK_REGISTRY_KEY or the identity file');
+  expect(foreign.err).toContain(
+    'compare the key in --registry-key, $CLERK_REGISTRY_KEY or the identity file',
+  );
   const unknown = await cli.run('ls', other.operator, { env: { CLERK_REGISTRY_KEY: cli.registryKey } });
   expect(unknown.code).toBe(5);
   expect(unknown.err).toContain('or belongs to another registry; enroll a new key with clerk enroll');
