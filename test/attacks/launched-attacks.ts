@@ -299,16 +299,17 @@ export const launchedAttacks: readonly LaunchedAttack[] = [
         env: (name: string) => environment[name],
         spawn: async (options: SpawnOptions) => void (passed = options),
       };
-      const context = { processes, registryUrls: () => [], logs: undefined };
+      const names = { formerNames: () => [] };
+      const context = { names, processes, registryUrls: () => [], logs: undefined };
       const manifest = { env: ['LANG'], args: [], exec: '/x', programPath: '/x', cwd: '/', maxLogFiles: 1 };
       const record = { name: '/a', instance: 'i', epoch: 1, owner: 'o' };
       const keys = { ticket: 't', registryKey: 'k' };
       await spawnService(context as never, manifest as never, [], record as never, keys);
-      const names = Object.keys(passed?.env ?? {})
+      const variables = Object.keys(passed?.env ?? {})
         .toSorted()
         .join(' ');
       const isClean = !JSON.stringify(passed?.args).includes('t') && passed?.stdin.includes('"ticket":"t"');
-      return [{ as: isClean === true ? names : 'ticket outside of the standard input', because: '' }];
+      return [{ as: isClean === true ? variables : 'ticket outside of the standard input', because: '' }];
     },
   },
   inheritedDescriptors,

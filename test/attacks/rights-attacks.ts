@@ -542,7 +542,7 @@ export const rightsAttacks: readonly RightsAttack[] = [
     by: 'client',
     check: 'server/naming/commands/group-names.ts: member of a group',
     refusedAs: forbidden,
-    because: 'all groups that have the member',
+    because: 'right write on all groups that have',
     async prepare({ fleet }) {
       await fleet.operator.post(paths.groups, { name: '/pay/auditors', members: ['/own/auditor'] });
     },
